@@ -1,0 +1,164 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Version is the protocol version of an advertisement.
+type Version uint8
+
+// The protocol versions. Version 3 has its place in the types; the codec and
+// the machine refuse it until it is complete.
+const (
+	Version2 Version = 2 // RFC 3768
+	Version3 Version = 3 // RFC 9568
+)
+
+// State is the state of a virtual router (RFC 9568 §6.4).
+type State uint8
+
+// The states of a virtual router.
+const (
+	Initialize State = iota
+	Backup
+	Active
+)
+
+// AuthenticationType is the Auth Type field of version 2 (RFC 3768 §5.3.6).
+type AuthenticationType uint8
+
+// The authentication types of version 2. AH (2) comes later.
+const (
+	AuthenticationNone AuthenticationType = 0
+	AuthenticationPass AuthenticationType = 1
+)
+
+// Authentication is what a version 2 advertisement carries behind its
+// addresses. Data beyond the type's use is zero.
+type Authentication struct {
+	Type AuthenticationType
+	Data [8]byte
+}
+
+// Advertisement is one decoded VRRP advertisement.
+type Advertisement struct {
+	Version  Version
+	VRID     uint8
+	Priority uint8 // 0 means that the Active stops (RFC 3768 §5.3.4)
+	// Interval is the sender's Advertisement_Interval: whole seconds from 1 s
+	// to 255 s in version 2, steps of 10 ms up to 40.95 s in version 3.
+	Interval       time.Duration
+	Addresses      []netip.Addr
+	Authentication Authentication // version 2 only
+}
+
+// Parameters describe one virtual router on one interface (RFC 9568 §6.1).
+type Parameters struct {
+	Version               Version
+	VRID                  uint8         // 1 to 255
+	Priority              uint8         // 1 to 255; 255 is the address owner
+	AdvertisementInterval time.Duration // version 2: whole seconds, 1 s to 255 s
+	PrimaryAddress        netip.Addr    // the source of its advertisements
+	VirtualAddresses      []netip.Addr  // at least one, in the order they are set
+	NoPreempt             bool          // Preempt_Mode false
+	Authentication        Authentication
+
+	// AnnounceCount gratuitous ARPs go out at once for each address, and
+	// again AnnounceDelay later while still Active. A zero delay means once.
+	AnnounceCount int
+	AnnounceDelay time.Duration
+}
+
+// Event is what happens to a virtual router. The set is closed.
+//
+//sumtype:decl
+type Event interface{ isEvent() }
+
+type (
+	// Startup leaves Initialize (RFC 9568 §6.4.1). A no-op elsewhere.
+	Startup struct{}
+	// Shutdown returns to Initialize; an Active sends priority 0 first
+	// (RFC 9568 §6.4.2, §6.4.3). The same event serves a fault: a lost link
+	// or a failed check of weight 0; Reason says which.
+	Shutdown struct{ Reason string }
+	// TimerExpired says that the time of Deadline has come. Early or stale,
+	// it is a no-op.
+	TimerExpired struct{}
+	// Received is an advertisement that the codec accepted.
+	Received struct {
+		Source        netip.Addr
+		Advertisement Advertisement
+	}
+	// PriorityChanged sets the priority in force, 1 to 254. The running
+	// timers continue; nothing is sent out of turn.
+	PriorityChanged struct{ Priority uint8 }
+	// AddressLost says that a virtual address vanished from an Active's
+	// interface by another's hand. The Active puts it back and announces it.
+	AddressLost struct{ Address netip.Addr }
+)
+
+func (Startup) isEvent()         {}
+func (Shutdown) isEvent()        {}
+func (TimerExpired) isEvent()    {}
+func (Received) isEvent()        {}
+func (PriorityChanged) isEvent() {}
+func (AddressLost) isEvent()     {}
+
+// Action is what a virtual router wants done. The set is closed, and the
+// order of a list of actions is a contract: on the way to Active the
+// advertisement comes first, then each address directly followed by its
+// announcements; on the way out the advertisement of priority 0 comes before
+// any removal. StateChanged comes last.
+//
+//sumtype:decl
+type Action interface{ isAction() }
+
+type (
+	// SendAdvertisement sends to the other virtual routers.
+	SendAdvertisement struct{ Advertisement Advertisement }
+	// SetAddress puts a virtual address on the interface.
+	SetAddress struct{ Address netip.Addr }
+	// RemoveAddress takes a virtual address off the interface.
+	RemoveAddress struct{ Address netip.Addr }
+	// Announce sends Count gratuitous ARPs for an address.
+	Announce struct {
+		Address netip.Addr
+		Count   int
+	}
+	// Discard says that an advertisement was refused, and why.
+	Discard struct {
+		Source  netip.Addr
+		Refusal Refusal
+	}
+	// StateChanged says that the state changed, and why in a few words.
+	StateChanged struct {
+		From, To State
+		Reason   string
+	}
+)
+
+func (SendAdvertisement) isAction() {}
+func (SetAddress) isAction()        {}
+func (RemoveAddress) isAction()     {}
+func (Announce) isAction()          {}
+func (Discard) isAction()           {}
+func (StateChanged) isAction()      {}
+
+// Refusal is a reason for which an advertisement is not believed. Each is
+// counted by the daemon.
+type Refusal uint8
+
+// The reasons of refusal.
+const (
+	RefusedLength         Refusal = iota + 1 // shorter than its fields say
+	RefusedVersion                           // not the configured version
+	RefusedType                              // not an advertisement
+	RefusedChecksum                          //
+	RefusedTTL                               // not 255: it crossed a router
+	RefusedVRID                              // no such virtual router here
+	RefusedAuthentication                    // type or data differ
+	RefusedInterval                          // version 2: another Advertisement_Interval
+	RefusedOwner                             // received by the address owner's own priority 255
+	RefusedSource                            // our own packet, or no unicast source
+)

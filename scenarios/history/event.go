@@ -1,0 +1,301 @@
+package history
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Event is one thing observed.
+type Event struct {
+	ID   int           // its place in the log, from 1
+	At   time.Duration // since the trial's origin
+	Host string        // the host concerned; empty for the trial as a whole
+	Body Body
+}
+
+// Body is what was observed. The set is closed.
+//
+//sumtype:decl
+type Body interface{ Kind() Kind }
+
+// Kind names a Body on disk.
+type Kind string
+
+// The kinds of events.
+const (
+	KindTrial        Kind = "trial"
+	KindPhase        Kind = "phase"
+	KindFaultStart   Kind = "fault-start"
+	KindFaultEnd     Kind = "fault-end"
+	KindAdvert       Kind = "advert"
+	KindARP          Kind = "arp"
+	KindAddress      Kind = "address"
+	KindLink         Kind = "link"
+	KindNeighbour    Kind = "neighbour"
+	KindProbe        Kind = "probe"
+	KindOwners       Kind = "owners"
+	KindProcessStart Kind = "process-start"
+	KindProcessExit  Kind = "process-exit"
+	KindTransition   Kind = "transition"
+	KindCanary       Kind = "canary"
+	KindNote         Kind = "note"
+)
+
+// Trial is the first event of every history: what was set up. Everything
+// that a judge needs to know beforehand stands in it.
+type Trial struct {
+	Format   int       `json:"format"` // of the history, now 1
+	Scenario string    `json:"scenario"`
+	Fault    string    `json:"fault"`
+	Subject  string    `json:"subject"` // vipd, keepalived, ...; a mixed cluster names each seat in Nodes
+	Run      int       `json:"run"`     // from 1
+	Seed     uint64    `json:"seed"`
+	Started  time.Time `json:"started"` // wall clock at the origin
+	Cluster  Cluster   `json:"cluster"`
+	// ProbePeriods is the period of each stream of probes, by its name.
+	ProbePeriods map[string]time.Duration `json:"probe_periods_ns"`
+	// Expect is what the scenario declares beforehand.
+	Expect Expectation `json:"expect"`
+}
+
+// Cluster is the virtual router and the hosts around it.
+type Cluster struct {
+	Version        int           `json:"version"`
+	VRID           int           `json:"vrid"`
+	VIPs           []netip.Addr  `json:"vips"` // the first is the one that is probed
+	AdvertInterval time.Duration `json:"advert_interval_ns"`
+	Nodes          []Node        `json:"nodes"`
+	Client         Peer          `json:"client"`
+	// Check is the script that watches the web server, if there is one.
+	Check *CheckScript `json:"check,omitempty"`
+	// WebServer is what answers on port 80: nginx, or the stand-in's name.
+	WebServer string `json:"web_server"`
+}
+
+// Node is a host that can own the VIP.
+type Node struct {
+	Name     string     `json:"name"`
+	Address  netip.Addr `json:"address"`
+	MAC      string     `json:"mac"` // lower case, colons
+	Priority int        `json:"priority"`
+	Preempt  bool       `json:"preempt"`
+	Subject  string     `json:"subject"`
+}
+
+// Peer is a host that only asks.
+type Peer struct {
+	Name    string     `json:"name"`
+	Address netip.Addr `json:"address"`
+	MAC     string     `json:"mac"`
+}
+
+// CheckScript is a vrrp_script's timing as configured.
+type CheckScript struct {
+	Interval time.Duration `json:"interval_ns"`
+	Timeout  time.Duration `json:"timeout_ns"`
+	Fall     int           `json:"fall"`
+	Rise     int           `json:"rise"`
+	Weight   int           `json:"weight"` // 0: failure is a fault
+}
+
+// Expectation is what a scenario declares before it runs.
+type Expectation struct {
+	// Detection is how the Backup learns of the fault: see the constants.
+	Detection Detection `json:"detection"`
+	// TwoOwners says that two owners between the fault and the bound after
+	// its healing follow from the fault; the reason is for the reader.
+	TwoOwners       bool   `json:"two_owners"`
+	TwoOwnersReason string `json:"two_owners_reason,omitempty"`
+}
+
+// Detection is the way in which a fault comes to the Backup's notice.
+type Detection string
+
+// The ways of detection.
+const (
+	// DetectSilence: the advertisements stop at the fault.
+	DetectSilence Detection = "silence"
+	// DetectPriorityZero: the Active says goodbye at the fault.
+	DetectPriorityZero Detection = "priority-0"
+	// DetectCheck: the Active's own check script notices first.
+	DetectCheck Detection = "check"
+)
+
+// Phase marks the progress of a trial.
+type Phase struct {
+	Name PhaseName `json:"name"`
+}
+
+// PhaseName is a stage of a trial.
+type PhaseName string
+
+// The phases in their order. Settled is when the cluster was found settled;
+// Faulted and Healed stand right behind the fault's start and end.
+const (
+	PhaseSettling PhaseName = "settling"
+	PhaseSettled  PhaseName = "settled"
+	PhaseFaulted  PhaseName = "faulted"
+	PhaseHealed   PhaseName = "healed"
+	PhaseDone     PhaseName = "done"
+	// PhaseInterrupted takes the place of Done when the trial was cut short.
+	PhaseInterrupted PhaseName = "interrupted"
+	// PhaseFailed takes the place of Done when the trial could not go on.
+	PhaseFailed PhaseName = "failed"
+)
+
+// FaultStart is the moment just before a fault takes effect. Host is its target.
+type FaultStart struct {
+	Fault string `json:"fault"`
+	Undo  string `json:"undo"` // what heals it, recorded before it is applied
+	// Phase is the distance from the Active's last advertisement.
+	Phase time.Duration `json:"phase_ns"`
+	// Took is how long the injecting calls took.
+	Took time.Duration `json:"took_ns"`
+}
+
+// FaultEnd is the moment when a fault's healing was complete. Host is its
+// target.
+type FaultEnd struct {
+	Fault string        `json:"fault"`
+	Took  time.Duration `json:"took_ns"`
+}
+
+// Direction is a frame's way through the port where it was seen.
+type Direction string
+
+// The directions, as seen from the host on the port.
+const (
+	FromHost Direction = "from-host" // the host sent it; seen before the switch decides about it
+	ToHost   Direction = "to-host"   // the switch delivers it to the host
+)
+
+// Advert is a VRRP advertisement at the switch's port of Host.
+type Advert struct {
+	Direction Direction     `json:"direction"`
+	Version   int           `json:"version"`
+	VRID      int           `json:"vrid"`
+	Priority  int           `json:"priority"`
+	Interval  time.Duration `json:"interval_ns"`
+	Source    netip.Addr    `json:"source"`
+	VIPs      []netip.Addr  `json:"vips"`
+	// Problem says what is wrong with it, when something is (checksum, TTL).
+	Problem string `json:"problem,omitempty"`
+}
+
+// ARP is an ARP packet at the switch's port of Host.
+type ARP struct {
+	Direction  Direction  `json:"direction"`
+	Operation  string     `json:"operation"` // request or reply
+	SenderIP   netip.Addr `json:"sender_ip"`
+	SenderMAC  string     `json:"sender_mac"`
+	TargetIP   netip.Addr `json:"target_ip"`
+	TargetMAC  string     `json:"target_mac"`
+	Gratuitous bool       `json:"gratuitous"` // sender and target address are the same
+}
+
+// Address is an address appearing on or vanishing from an interface of Host.
+type Address struct {
+	Interface string       `json:"interface"`
+	Prefix    netip.Prefix `json:"prefix"`
+	Present   bool         `json:"present"`
+	// Initial marks the ones that were there when the watch began.
+	Initial bool `json:"initial,omitempty"`
+}
+
+// Link is a change of an interface of Host.
+type Link struct {
+	Interface string `json:"interface"`
+	Up        bool   `json:"up"`      // administratively
+	Carrier   bool   `json:"carrier"` // IFF_LOWER_UP
+}
+
+// Neighbour is a change in the neighbour table of Host.
+type Neighbour struct {
+	IP    netip.Addr `json:"ip"`
+	MAC   string     `json:"mac,omitempty"` // empty while unresolved
+	State string     `json:"state"`         // reachable, stale, delay, probe, failed, incomplete, ...; none when deleted
+}
+
+// The names of the streams of probes.
+const (
+	StreamICMP = "icmp" // echo requests to the VIP
+	StreamHTTP = "http" // GET / on the VIP, a connection each
+)
+
+// Probe is one probe that was answered or given up. At is when it was sent.
+type Probe struct {
+	Stream string `json:"stream"`
+	Seq    int    `json:"seq"` // from 0; due at the stream's start + Seq x period
+	// RTT is the time to the answer, by the kernel's timestamp; 0 when lost.
+	RTT time.Duration `json:"rtt_ns,omitempty"`
+	// By is the host that answered: by its MAC for icmp, its words for http.
+	By string `json:"by,omitempty"`
+	// Error says why it was lost.
+	Error string `json:"error,omitempty"`
+}
+
+// Lost says that no answer came.
+func (p Probe) Lost() bool { return p.RTT == 0 }
+
+// Owners is one ARP probe for the VIP, asked from a port of the switch that
+// belongs to no host, and all hosts that answered it: the owners as seen from
+// the outside. At is when it was sent.
+type Owners struct {
+	Seq     int      `json:"seq"`
+	VIP     string   `json:"vip"`
+	Answers []string `json:"answers"` // names of hosts, sorted; empty when nobody owns it
+}
+
+// StreamOwners is the key of its period in Trial.ProbePeriods.
+const StreamOwners = "owners"
+
+// ProcessStart is a process started in Host.
+type ProcessStart struct {
+	Name string   `json:"name"` // vipd, keepalived, nginx, ...
+	PID  int      `json:"pid"`
+	Args []string `json:"args"`
+}
+
+// ProcessExit is the end of a process in Host.
+type ProcessExit struct {
+	Name   string `json:"name"`
+	PID    int    `json:"pid"`
+	Status string `json:"status"` // "exit status 0", "signal: killed", or empty if unknown
+}
+
+// Transition is a change of state as the daemon in Host itself reports it.
+type Transition struct {
+	Instance string `json:"instance"`
+	From     string `json:"from,omitempty"`
+	To       string `json:"to"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// Canary is the largest scheduling delay of a thread that does nothing but
+// wake up every millisecond, over the time since the canary before.
+type Canary struct {
+	DelayMax time.Duration `json:"delay_max_ns"`
+}
+
+// Note is anything else worth keeping: a warning, a line for the reader.
+type Note struct {
+	Text string `json:"text"`
+}
+
+// Kind implements Body.
+func (Trial) Kind() Kind        { return KindTrial }
+func (Phase) Kind() Kind        { return KindPhase }
+func (FaultStart) Kind() Kind   { return KindFaultStart }
+func (FaultEnd) Kind() Kind     { return KindFaultEnd }
+func (Advert) Kind() Kind       { return KindAdvert }
+func (ARP) Kind() Kind          { return KindARP }
+func (Address) Kind() Kind      { return KindAddress }
+func (Link) Kind() Kind         { return KindLink }
+func (Neighbour) Kind() Kind    { return KindNeighbour }
+func (Probe) Kind() Kind        { return KindProbe }
+func (Owners) Kind() Kind       { return KindOwners }
+func (ProcessStart) Kind() Kind { return KindProcessStart }
+func (ProcessExit) Kind() Kind  { return KindProcessExit }
+func (Transition) Kind() Kind   { return KindTransition }
+func (Canary) Kind() Kind       { return KindCanary }
+func (Note) Kind() Kind         { return KindNote }
