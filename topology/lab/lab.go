@@ -1,0 +1,293 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"takeover/topology"
+	"takeover/topology/sandbox"
+)
+
+// netnsDir is where `ip netns` looks for named namespaces.
+const netnsDir = "/run/netns"
+
+// Lab is a topology that stands.
+type Lab struct {
+	Spec     topology.Spec
+	switches ns.NetNS
+	handle   *netlink.Handle // in the switch's namespace
+	hosts    map[string]*Host
+	names    []string // of all namespaces made, the switch first
+}
+
+// Host is one host of the lab.
+type Host struct {
+	Spec    topology.Host
+	Network ns.NetNS
+	Links   []Link
+
+	start   sync.Once
+	machine *sandbox.Host
+	err     error
+}
+
+// Link is a host's link as built.
+type Link struct {
+	topology.Link
+	Port string // its far end, in the switch's namespace
+	MAC  net.HardwareAddr
+}
+
+// Up builds the topology. When it fails, what was built is taken down.
+func Up(spec topology.Spec) (*Lab, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	l := &Lab{Spec: spec, hosts: map[string]*Host{}}
+	if err := l.build(); err != nil {
+		return nil, errors.Join(err, l.Down())
+	}
+	return l, nil
+}
+
+func (l *Lab) build() error {
+	var err error
+	if l.switches, err = l.namespace(topology.SwitchName); err != nil {
+		return err
+	}
+	if err := l.switches.Do(func(ns.NetNS) error { return quietIPv6() }); err != nil {
+		return err
+	}
+	if l.handle, err = netlink.NewHandleAt(netns.NsHandle(l.switches.Fd()), unix.NETLINK_ROUTE); err != nil {
+		return fmt.Errorf("open rtnetlink in the switch: %w", err)
+	}
+	bridges := map[string]int{}
+	for _, segment := range l.Spec.Segments {
+		if bridges[segment.Name], err = l.addBridge(segment); err != nil {
+			return err
+		}
+	}
+	for index, spec := range l.Spec.Hosts {
+		host := &Host{Spec: spec}
+		l.hosts[spec.Name] = host
+		if host.Network, err = l.namespace(spec.Name); err != nil {
+			return err
+		}
+		for number, link := range spec.Links {
+			built := Link{Link: link, Port: portName(spec.Name, number, index), MAC: macOf(index, number)}
+			if err := l.addLink(host, built, bridges[link.Segment]); err != nil {
+				return fmt.Errorf("link %s/%s: %w", spec.Name, link.Interface, err)
+			}
+			host.Links = append(host.Links, built)
+		}
+	}
+	return nil
+}
+
+// namespace makes a named network namespace. The thread that makes it leaves
+// its own, so it is locked meanwhile and brought back.
+func (l *Lab) namespace(name string) (ns.NetNS, error) {
+	l.names = append(l.names, name)
+	err := func() error {
+		runtime.LockOSThread()
+		before, err := netns.Get()
+		if err != nil {
+			runtime.UnlockOSThread()
+			return err
+		}
+		defer before.Close()
+		made, err := netns.NewNamed(name)
+		if err == nil {
+			made.Close()
+		}
+		if back := netns.Set(before); back != nil {
+			return errors.Join(err, back) // the thread is lost: it stays locked
+		}
+		runtime.UnlockOSThread()
+		return err
+	}()
+	if err != nil {
+		return nil, fmt.Errorf("make the network namespace %s: %w", name, err)
+	}
+	return ns.GetNS(filepath.Join(netnsDir, name))
+}
+
+// quietIPv6 keeps the switch's own ports from speaking IPv6 on the segments.
+func quietIPv6() error {
+	for _, scope := range []string{"all", "default"} {
+		path := "/proc/sys/net/ipv6/conf/" + scope + "/disable_ipv6"
+		if err := os.WriteFile(path, []byte("1"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("switch: %w", err)
+		}
+	}
+	return nil
+}
+
+func (l *Lab) addBridge(segment topology.Segment) (index int, err error) {
+	attributes := netlink.NewLinkAttrs()
+	attributes.Name = segment.Name
+	snooping := false
+	bridge := &netlink.Bridge{LinkAttrs: attributes, MulticastSnooping: &snooping}
+	if err := l.handle.LinkAdd(bridge); err != nil {
+		return 0, fmt.Errorf("add bridge %s: %w", segment.Name, err)
+	}
+	if err := l.handle.LinkSetUp(bridge); err != nil {
+		return 0, fmt.Errorf("set bridge %s up: %w", segment.Name, err)
+	}
+	return bridge.Index, nil
+}
+
+// addLink makes the veth pair with one end in the switch and the other in the
+// host, and sets both up.
+func (l *Lab) addLink(host *Host, link Link, bridge int) error {
+	attributes := netlink.NewLinkAttrs()
+	attributes.Name = link.Port
+	attributes.MasterIndex = bridge
+	veth := &netlink.Veth{
+		LinkAttrs: attributes, PeerName: link.Interface, PeerHardwareAddr: link.MAC,
+		PeerNamespace: netlink.NsFd(int(host.Network.Fd())),
+	}
+	if err := l.handle.LinkAdd(veth); err != nil {
+		return fmt.Errorf("add the pair: %w", err)
+	}
+	if err := l.handle.LinkSetUp(veth); err != nil {
+		return fmt.Errorf("set port %s up: %w", link.Port, err)
+	}
+	handle, err := netlink.NewHandleAt(netns.NsHandle(host.Network.Fd()), unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("open rtnetlink in the host: %w", err)
+	}
+	defer handle.Close()
+	return configure(handle, link)
+}
+
+func configure(handle *netlink.Handle, link Link) error {
+	device, err := handle.LinkByName(link.Interface)
+	if err != nil {
+		return fmt.Errorf("find it: %w", err)
+	}
+	for _, prefix := range link.Addresses {
+		address := &netlink.Addr{IPNet: &net.IPNet{
+			IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
+		}}
+		if err := handle.AddrAdd(device, address); err != nil {
+			return fmt.Errorf("add %s: %w", prefix, err)
+		}
+	}
+	if err := handle.LinkSetUp(device); err != nil {
+		return fmt.Errorf("set it up: %w", err)
+	}
+	return nil
+}
+
+// portName names a port after its host, so that `ip link` in the switch's
+// namespace reads well; long names give way to a number.
+func portName(host string, number, index int) string {
+	name := host
+	if number > 0 {
+		name = fmt.Sprintf("%s.%d", host, number)
+	}
+	if len(name) > 15 {
+		name = fmt.Sprintf("port%d.%d", index, number)
+	}
+	return name
+}
+
+// macOf gives the number-th link of the index-th host its address, the same
+// in every lab: locally administered, 02-00 first.
+func macOf(index, number int) net.HardwareAddr {
+	return net.HardwareAddr{0x02, 0x00, byte(number), byte(index >> 16), byte(index >> 8), byte(index + 1)}
+}
+
+// Host returns a host by its name, nil when there is none.
+func (l *Lab) Host(name string) *Host { return l.hosts[name] }
+
+// Switch is the namespace of the bridges and ports.
+func (l *Lab) Switch() ns.NetNS { return l.switches }
+
+// Ports maps every port to its host's name.
+func (l *Lab) Ports() map[string]string {
+	ports := map[string]string{}
+	for name, host := range l.hosts {
+		for _, link := range host.Links {
+			ports[link.Port] = name
+		}
+	}
+	return ports
+}
+
+// SetPort sets a port up or down on the switch's side; the host sees its
+// carrier come and go.
+func (l *Lab) SetPort(port string, up bool) error {
+	link, err := l.handle.LinkByName(port)
+	if err != nil {
+		return fmt.Errorf("find port %s: %w", port, err)
+	}
+	set := l.handle.LinkSetDown
+	if up {
+		set = l.handle.LinkSetUp
+	}
+	if err := set(link); err != nil {
+		return fmt.Errorf("set port %s: %w", port, err)
+	}
+	return nil
+}
+
+// Machine is the host as something that runs processes. It is started with
+// the first call, since a host that runs nothing does not need it.
+func (h *Host) Machine() (*sandbox.Host, error) {
+	h.start.Do(func() { h.machine, h.err = sandbox.StartHost(h.Spec.Name, h.Network) })
+	return h.machine, h.err
+}
+
+// Address is the host's first address; invalid when it has none.
+func (h *Host) Address() netip.Addr {
+	for _, link := range h.Links {
+		for _, prefix := range link.Addresses {
+			return prefix.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// Down kills what runs in the hosts and removes every namespace. It goes on
+// after an error and returns all.
+func (l *Lab) Down() error {
+	var wait sync.WaitGroup
+	for _, host := range l.hosts {
+		host.start.Do(func() { host.err = fmt.Errorf("host %s is down", host.Spec.Name) })
+		if host.machine != nil {
+			wait.Go(host.machine.Stop)
+		}
+	}
+	wait.Wait()
+	if l.handle != nil {
+		l.handle.Close()
+	}
+	var errs []error
+	if l.switches != nil {
+		errs = append(errs, l.switches.Close())
+	}
+	for _, host := range l.hosts {
+		if host.Network != nil {
+			errs = append(errs, host.Network.Close())
+		}
+	}
+	for _, name := range l.names {
+		if err := netns.DeleteNamed(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("remove the network namespace %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
