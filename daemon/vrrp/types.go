@@ -28,14 +28,18 @@ const (
 // AuthenticationType is the Auth Type field of version 2 (RFC 3768 §5.3.6).
 type AuthenticationType uint8
 
-// The authentication types of version 2. AH (2) comes later.
+// The authentication types of version 2. RFC 2338 §5.3.6 gave 1 (a password in
+// the clear) and 2 (AH) their meaning; RFC 3768 reserves both and keeps only
+// 0. AH has no place here yet: the codec carries it, New refuses it.
 const (
 	AuthenticationNone AuthenticationType = 0
 	AuthenticationPass AuthenticationType = 1
 )
 
 // Authentication is what a version 2 advertisement carries behind its
-// addresses. Data beyond the type's use is zero.
+// addresses. For AuthenticationPass Data is the password, filled up with
+// zeros (RFC 2338 §5.3.10); for AuthenticationNone it is zero when sent and
+// ignored when received (RFC 3768 §5.3.10).
 type Authentication struct {
 	Type AuthenticationType
 	Data [8]byte
@@ -48,7 +52,9 @@ type Advertisement struct {
 	Priority uint8 // 0 means that the Active stops (RFC 3768 §5.3.4)
 	// Interval is the sender's Advertisement_Interval: whole seconds from 1 s
 	// to 255 s in version 2, steps of 10 ms up to 40.95 s in version 3.
-	Interval       time.Duration
+	Interval time.Duration
+	// Addresses are the virtual addresses, at most 255. Advertisements that
+	// the machine sends share one list: read it, do not change it.
 	Addresses      []netip.Addr
 	Authentication Authentication // version 2 only
 }
@@ -59,13 +65,14 @@ type Parameters struct {
 	VRID                  uint8         // 1 to 255
 	Priority              uint8         // 1 to 255; 255 is the address owner
 	AdvertisementInterval time.Duration // version 2: whole seconds, 1 s to 255 s
-	PrimaryAddress        netip.Addr    // the source of its advertisements
-	VirtualAddresses      []netip.Addr  // at least one, in the order they are set
+	PrimaryAddress        netip.Addr    // unicast; the source of its advertisements
+	VirtualAddresses      []netip.Addr  // 1 to 255 different ones, in the order they are set
 	NoPreempt             bool          // Preempt_Mode false
 	Authentication        Authentication
 
-	// AnnounceCount gratuitous ARPs go out at once for each address, and
-	// again AnnounceDelay later while still Active. A zero delay means once.
+	// AnnounceCount gratuitous ARPs go out for each address on becoming
+	// Active, and again AnnounceDelay later while still Active. A zero delay
+	// means once, a zero count none. Neither is negative.
 	AnnounceCount int
 	AnnounceDelay time.Duration
 }
@@ -80,21 +87,29 @@ type (
 	Startup struct{}
 	// Shutdown returns to Initialize; an Active sends priority 0 first
 	// (RFC 9568 §6.4.2, §6.4.3). The same event serves a fault: a lost link
-	// or a failed check of weight 0; Reason says which.
+	// or a failed check of weight 0; Reason says which, and is passed on in
+	// StateChanged.
 	Shutdown struct{ Reason string }
 	// TimerExpired says that the time of Deadline has come. Early or stale,
-	// it is a no-op.
+	// it is a no-op. After a pause, report what was received meanwhile
+	// before TimerExpired: else a Backup takes over from an Active whose
+	// advertisements only wait to be read.
 	TimerExpired struct{}
-	// Received is an advertisement that the codec accepted.
+	// Received is an advertisement that Decode accepted, and the source
+	// address of its packet. Initialize ignores it.
 	Received struct {
 		Source        netip.Addr
 		Advertisement Advertisement
 	}
-	// PriorityChanged sets the priority in force, 1 to 254. The running
-	// timers continue; nothing is sent out of turn.
+	// PriorityChanged sets the priority in force, 1 to 254; other values are
+	// a no-op, and so is any change to an address owner (255). The running
+	// timers continue and nothing is sent out of turn: the next
+	// advertisement carries the new priority, and the next time that
+	// Active_Down_Timer is set it is set with the new Skew_Time.
 	PriorityChanged struct{ Priority uint8 }
 	// AddressLost says that a virtual address vanished from an Active's
 	// interface by another's hand. The Active puts it back and announces it.
+	// A no-op in other states and for addresses that are not its own.
 	AddressLost struct{ Address netip.Addr }
 )
 
@@ -109,7 +124,8 @@ func (AddressLost) isEvent()     {}
 // order of a list of actions is a contract: on the way to Active the
 // advertisement comes first, then each address directly followed by its
 // announcements; on the way out the advertisement of priority 0 comes before
-// any removal. StateChanged comes last.
+// any removal. An advertisement always comes before everything else; Discard
+// and StateChanged come last.
 //
 //sumtype:decl
 type Action interface{ isAction() }
@@ -117,7 +133,8 @@ type Action interface{ isAction() }
 type (
 	// SendAdvertisement sends to the other virtual routers.
 	SendAdvertisement struct{ Advertisement Advertisement }
-	// SetAddress puts a virtual address on the interface.
+	// SetAddress puts a virtual address on the interface. Each is removed
+	// before it is set again, except after AddressLost.
 	SetAddress struct{ Address netip.Addr }
 	// RemoveAddress takes a virtual address off the interface.
 	RemoveAddress struct{ Address netip.Addr }
@@ -149,16 +166,18 @@ func (StateChanged) isAction()      {}
 // counted by the daemon.
 type Refusal uint8
 
-// The reasons of refusal.
+// The reasons of refusal. Decode finds those about the packet's form, the
+// machine those about its own parameters, and RefusedTTL is for whoever reads
+// the IP header.
 const (
 	RefusedLength         Refusal = iota + 1 // shorter than its fields say
 	RefusedVersion                           // not the configured version
 	RefusedType                              // not an advertisement
-	RefusedChecksum                          //
+	RefusedChecksum                          // damaged on its way, or wrongly built
 	RefusedTTL                               // not 255: it crossed a router
 	RefusedVRID                              // no such virtual router here
 	RefusedAuthentication                    // type or data differ
 	RefusedInterval                          // version 2: another Advertisement_Interval
-	RefusedOwner                             // received by the address owner's own priority 255
+	RefusedOwner                             // another speaks for an address that this router owns
 	RefusedSource                            // our own packet, or no unicast source
 )
