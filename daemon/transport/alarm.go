@@ -1,0 +1,72 @@
+package transport
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Alarm is one timer of the kernel's monotonic clock that waits in Go's
+// poller.
+//
+// A time.Timer of a process that is otherwise idle is served by epoll_wait,
+// whose timeout counts milliseconds, so it may ring up to 1 ms late. A
+// timerfd rings at its nanosecond, as far as the scheduler follows.
+type Alarm struct {
+	descriptor
+	rings chan struct{}
+}
+
+// NewAlarm returns an alarm that is not set.
+func NewAlarm() (*Alarm, error) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create a timer: %w", err)
+	}
+	d, err := newDescriptor(fd, "timer")
+	if err != nil {
+		return nil, err
+	}
+	a := &Alarm{descriptor: d, rings: make(chan struct{}, 1)}
+	a.watch(a.ring)
+	return a, nil
+}
+
+// ring passes on an expiry that the kernel has counted.
+func (a *Alarm) ring() {
+	var count [8]byte
+	err := a.do(func(fd int) error {
+		_, err := unix.Read(fd, count[:])
+		return err
+	})
+	if err != nil { // EAGAIN: set anew meanwhile, or the watch's first call
+		return
+	}
+	select {
+	case a.rings <- struct{}{}:
+	default:
+	}
+}
+
+// C delivers a value when the alarm rings. After Set, one value from before
+// may still be pending: the receiver compares the time.
+func (a *Alarm) C() <-chan struct{} { return a.rings }
+
+// Set makes the alarm ring once at t, at once when t has passed, and forgets
+// what it was set to before.
+func (a *Alarm) Set(t time.Time) error {
+	// Zero would disarm the timer.
+	return a.arm(max(time.Until(t), time.Nanosecond))
+}
+
+// Stop makes the alarm forget what it was set to.
+func (a *Alarm) Stop() error { return a.arm(0) }
+
+func (a *Alarm) arm(in time.Duration) error {
+	value := &unix.ItimerSpec{Value: unix.NsecToTimespec(in.Nanoseconds())}
+	if err := a.do(func(fd int) error { return unix.TimerfdSettime(fd, 0, value, nil) }); err != nil {
+		return fmt.Errorf("set a timer to %s from now: %w", in, err)
+	}
+	return nil
+}
