@@ -1,0 +1,57 @@
+# Needs GNU make, Go and git; .ci/setup installs whatever else is missing.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+
+# An ordinary user's PATH on Debian lacks the directories of nginx and nft.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+ARGS ?=
+TESTFLAGS ?=
+FUZZTIME ?= 60s
+COUNT ?= 1
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)'
+
+# The race detector needs cgo: a C compiler and the C library's headers.
+RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && \
+	echo '\#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 && echo -race)
+
+.PHONY: help
+help: ## print this list
+	@echo 'usage: make TARGET [VARIABLE=VALUE...]'
+	@sed -En 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: drill
+drill: setup build ## break a cluster and measure the failover (ARGS='--subject keepalived')
+	bin/takeover drill $(ARGS)
+
+.PHONY: build
+build: ## build bin/takeover and bin/vipd
+	$(GOBUILD) -o bin/ ./cmd/takeover ./cmd/vipd
+
+# Never from the test cache: the live tests depend on the machine and on bin/.
+.PHONY: test
+test: setup build ## run all tests, the live ones too (TESTFLAGS='-run Name')
+	go test -count=1 -p 2 -timeout 15m $(RACE) $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: ## check style and import rules (the first time builds the linter: minutes)
+	.ci/lint
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME each (60s)
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## run all benchmarks COUNT times each (1)
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./...
+
+.PHONY: setup
+setup: ## install the programs that trials run, where they are missing
+	@.ci/setup
+
+.PHONY: clean
+clean: ## remove what these targets built
+	rm -rf bin .cache
