@@ -83,7 +83,9 @@ func Decode(payload []byte) (Advertisement, error) {
 // header. source and destination are the IP header's; version 2 does not use
 // them. It fails for what the format cannot carry: a VRID of 0, an interval
 // other than 1 to 255 whole seconds, more than 255 addresses, or one that is
-// not IPv4. What Decode accepted it encodes to the same bytes.
+// not IPv4. What Decode accepted it encodes to the same bytes, except that it
+// writes a checksum of 0 where a sender wrote 0xffff, the same in ones'
+// complement.
 func Encode(a Advertisement, source, destination netip.Addr) ([]byte, error) {
 	payload, err := encodeVersion2(a)
 	if err != nil {
