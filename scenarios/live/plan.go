@@ -1,0 +1,209 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"takeover/daemon/config"
+	"takeover/scenarios/fault"
+	"takeover/scenarios/history"
+)
+
+// Plan is everything about one trial. It goes to the sandbox as JSON.
+type Plan struct {
+	Scenario      string
+	Fault         string
+	Subject       string // the same in every seat
+	Run           int    // from 1
+	Seed          uint64
+	PhaseFraction float64 // see scenarios.Scenario
+	Cluster       Cluster
+	Programs      Programs
+	Periods       Periods
+	Pcap          bool // keep all frames in capture.pcapng
+	Keep          bool // leave the lab up afterwards until told to stop
+}
+
+// Cluster is a cluster read from configuration files.
+type Cluster struct {
+	Seats         []Seat
+	Client        netip.Prefix
+	VIPs          []netip.Prefix
+	VRID          int
+	Version       int
+	Interval      time.Duration
+	AnnounceDelay time.Duration
+	Check         *history.CheckScript
+}
+
+// Seat is a node's place: its address and the configuration that its subject
+// reads.
+type Seat struct {
+	Name      string
+	Address   netip.Prefix
+	Interface string
+	Priority  int
+	Preempt   bool
+	File      string // where Config came from
+	Config    []byte
+}
+
+// Periods are those of the probes.
+type Periods struct {
+	ICMP, HTTP, Owners time.Duration
+}
+
+// DefaultPeriods are 1 ms for echo requests, 10 ms for HTTP requests and 5 ms
+// for asking who owns the VIP.
+func DefaultPeriods() Periods {
+	return Periods{ICMP: time.Millisecond, HTTP: 10 * time.Millisecond, Owners: 5 * time.Millisecond}
+}
+
+// Source is a configuration file's name and text.
+type Source struct {
+	Name string
+	Text []byte
+}
+
+// The last bytes of the addresses that the seats and the client get in the
+// VIP's own /24; they move on when the VIP is in their way.
+const (
+	firstSeat  = 101
+	clientSeat = 10
+	seatBits   = 24
+	mostSeats  = 50
+)
+
+// ReadCluster reads one configuration a node: node1, node2, ... in their
+// order. Every file must have one vrrp_instance, and all must describe the
+// same virtual router. All faults are returned, joined.
+func ReadCluster(sources []Source) (Cluster, error) {
+	if len(sources) < 2 || len(sources) > mostSeats {
+		return Cluster{}, fmt.Errorf("a cluster has 2 to %d nodes, a configuration file each; %d given", mostSeats, len(sources))
+	}
+	var (
+		c    Cluster
+		errs []error
+	)
+	for number, source := range sources {
+		parsed, err := config.Parse(source.Name, source.Text)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if len(parsed.Instances) != 1 {
+			errs = append(errs, fmt.Errorf("%s: %d vrrp_instance blocks; a drill's file has one", source.Name, len(parsed.Instances)))
+			continue
+		}
+		seat, common := seatOf(number+1, source, parsed)
+		if len(c.Seats) == 0 {
+			common.Seats = c.Seats
+			c = common
+		} else if err := c.sameRouter(parsed, common); err != nil {
+			errs = append(errs, err)
+		}
+		c.Seats = append(c.Seats, seat)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Cluster{}, err
+	}
+	return c, c.assignAddresses()
+}
+
+// seatOf reads what concerns one node, and what all must have in common.
+func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
+	instance := parsed.Instances[0]
+	c := Cluster{
+		VRID: int(instance.VRID), Version: instance.Version, Interval: instance.AdvertInterval,
+		AnnounceDelay: instance.GARPDelay, Check: checkOf(parsed),
+	}
+	for _, vip := range instance.VirtualAddresses {
+		c.VIPs = append(c.VIPs, vip.Prefix)
+	}
+	return Seat{
+		Name: fmt.Sprintf("node%d", number), Interface: instance.Interface,
+		Priority: int(instance.Priority), Preempt: !instance.NoPreempt,
+		File: source.Name, Config: source.Text,
+	}, c
+}
+
+func checkOf(parsed *config.Config) *history.CheckScript {
+	for _, track := range parsed.Instances[0].TrackScripts {
+		for _, script := range parsed.Scripts {
+			if script.Name != track.Name {
+				continue
+			}
+			weight := script.Weight
+			if track.Weight != nil {
+				weight = *track.Weight
+			}
+			return &history.CheckScript{
+				Interval: script.Interval, Timeout: script.Timeout,
+				Fall: script.Fall, Rise: script.Rise, Weight: weight,
+			}
+		}
+	}
+	return nil
+}
+
+// sameRouter says where a file describes another virtual router than the
+// first one does.
+func (c Cluster) sameRouter(parsed *config.Config, other Cluster) error {
+	position := parsed.Instances[0].Position
+	differs := func(what string, here, first any) error {
+		return fmt.Errorf("%s:%d: %s %v differs from %v in %s: the nodes of a cluster share it",
+			position.File, position.Line, what, here, first, c.Seats[0].File)
+	}
+	switch {
+	case other.VRID != c.VRID:
+		return differs("virtual_router_id", other.VRID, c.VRID)
+	case other.Version != c.Version:
+		return differs("vrrp_version", other.Version, c.Version)
+	case other.Interval != c.Interval:
+		return differs("advert_int", other.Interval, c.Interval)
+	case len(other.VIPs) == 0 || len(c.VIPs) == 0 || other.VIPs[0] != c.VIPs[0]:
+		return differs("virtual_ipaddress", other.VIPs, c.VIPs)
+	}
+	return nil
+}
+
+// assignAddresses gives the seats and the client addresses beside the VIP.
+func (c *Cluster) assignAddresses() error {
+	vip := c.VIPs[0].Addr()
+	if !vip.Is4() {
+		return fmt.Errorf("%s: the first virtual address %s is not IPv4; a drill probes an IPv4 address", c.Seats[0].File, vip)
+	}
+	taken := map[netip.Addr]bool{}
+	for _, prefix := range c.VIPs {
+		taken[prefix.Addr()] = true
+	}
+	next := func(last byte) netip.Prefix {
+		bytes := vip.As4()
+		for {
+			bytes[3] = last
+			if address := netip.AddrFrom4(bytes); !taken[address] {
+				taken[address] = true
+				return netip.PrefixFrom(address, seatBits)
+			}
+			last++
+		}
+	}
+	c.Client = next(clientSeat)
+	for i := range c.Seats {
+		c.Seats[i].Address = next(firstSeat + byte(i))
+	}
+	return nil
+}
+
+// Validate says whether the plan can be carried out at all.
+func (p Plan) Validate() error {
+	if _, err := fault.Named(p.Fault); err != nil {
+		return err
+	}
+	if _, err := subjectNamed(p.Subject); err != nil {
+		return err
+	}
+	return nil
+}

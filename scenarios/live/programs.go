@@ -1,0 +1,126 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Programs are the programs that a trial runs, by their absolute paths.
+type Programs struct {
+	VIPD       string
+	Keepalived string
+	Nginx      string // empty: the stand-in web server of this program
+}
+
+// searchPath is where programs are looked for beyond PATH: an ordinary user's
+// PATH has no sbin on Debian.
+var searchPath = []string{"/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"}
+
+// FindPrograms looks for every program; vipd also beside this program, and in
+// vipd if that is not empty. Those not found stay empty.
+func FindPrograms(vipd string) (Programs, error) {
+	p := Programs{Keepalived: find("keepalived"), Nginx: find("nginx")}
+	if vipd != "" {
+		absolute, err := filepath.Abs(vipd)
+		if err != nil {
+			return p, err
+		}
+		if !executable(absolute) {
+			return p, fmt.Errorf("vipd at %s: no such program", vipd)
+		}
+		p.VIPD = absolute
+		return p, nil
+	}
+	if own, err := os.Executable(); err == nil {
+		if beside := filepath.Join(filepath.Dir(own), "vipd"); executable(beside) {
+			p.VIPD = beside
+			return p, nil
+		}
+	}
+	p.VIPD = find("vipd")
+	return p, nil
+}
+
+func find(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		if absolute, err := filepath.Abs(path); err == nil {
+			return absolute
+		}
+	}
+	for _, directory := range searchPath {
+		if path := filepath.Join(directory, name); executable(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// ErrNotInstalled means that a subject's program is not on this machine.
+var ErrNotInstalled = errors.New("not installed")
+
+// ErrUnknownSubject means that there is no subject of that name.
+var ErrUnknownSubject = errors.New("unknown subject")
+
+// subject is how a daemon under test is run.
+type subject struct {
+	name string
+	hint string // how to get it
+	path func(Programs) string
+	args func(files seatFiles) []string
+}
+
+var subjects = []subject{
+	{
+		name: "vipd", hint: "make build, or --vipd PATH",
+		path: func(p Programs) string { return p.VIPD },
+		args: func(f seatFiles) []string {
+			return []string{"vipd", "-n", "-l", "-D", "--log-format", "json", "-f", f.config, "-p", f.pid}
+		},
+	},
+	{
+		name: "keepalived", hint: "apt install keepalived",
+		path: func(p Programs) string { return p.Keepalived },
+		args: func(f seatFiles) []string {
+			return []string{"keepalived", "-n", "-l", "-D", "-P", "-f", f.config, "-p", f.pid, "-r", f.pid + ".vrrp"}
+		},
+	},
+}
+
+// Subjects returns the names of all subjects.
+func Subjects() []string {
+	var names []string
+	for _, s := range subjects {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func subjectNamed(name string) (subject, error) {
+	for _, s := range subjects {
+		if s.name == name {
+			return s, nil
+		}
+	}
+	return subject{}, fmt.Errorf("%w %q; there are %s", ErrUnknownSubject, name, strings.Join(Subjects(), ", "))
+}
+
+// CheckSubject says whether the subject exists and its program is there.
+func CheckSubject(name string, p Programs) error {
+	s, err := subjectNamed(name)
+	if err != nil {
+		return err
+	}
+	if s.path(p) == "" {
+		return fmt.Errorf("subject %s: %w (%s)", name, ErrNotInstalled, s.hint)
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package scenarios
+
+import (
+	"time"
+
+	"takeover/scenarios/fault"
+	"takeover/scenarios/history"
+)
+
+// Scenario is one fault against a cluster, and what is declared beforehand.
+type Scenario struct {
+	Name    string
+	Cluster history.Cluster
+	Fault   fault.Fault
+	// PhaseFraction is where the fault falls in the Active's advertisement
+	// interval, from 0 (right behind an advertisement) to below 1.
+	PhaseFraction float64
+	// AnnounceDelay is how long after becoming Active a subject announces its
+	// addresses again; a cluster is not settled before.
+	AnnounceDelay time.Duration
+}
+
+// How long the Runner looks on beyond what the protocol needs.
+const (
+	// settleSlack is for the programs to start.
+	settleSlack = 10 * time.Second
+	// faultSlack is beyond the longest failover that the timers explain.
+	faultSlack = 2 * time.Second
+	// holdFaulted is how long the fault stays in force after the failover.
+	holdFaulted = 2 * time.Second
+	// healSlack is beyond the longest reversion that the timers explain.
+	healSlack = 4 * time.Second
+	// holdHealed is how long the healed cluster has to stay as it is.
+	holdHealed = time.Second
+)
+
+// Expect derives what can be declared of a fault beforehand.
+func Expect(f fault.Fault) history.Expectation {
+	switch f.(type) {
+	case fault.NginxKilled:
+		return history.Expectation{Detection: history.DetectCheck}
+	case fault.AdvertsDropped:
+		return history.Expectation{
+			Detection: history.DetectSilence, TwoOwners: true,
+			TwoOwnersReason: "the Active is well but not heard, so a Backup takes over beside it",
+		}
+	case fault.LinkLoss:
+		return history.Expectation{Detection: history.DetectSilence}
+	case fault.DaemonStopped:
+		return history.Expectation{Detection: history.DetectPriorityZero}
+	case fault.DaemonKilled:
+		return history.Expectation{
+			Detection: history.DetectSilence, TwoOwners: true,
+			TwoOwnersReason: "no process is left that could take the address off the dead node",
+		}
+	case fault.WorkerKilled, fault.GuardianKilled:
+		return history.Expectation{Detection: history.DetectSilence}
+	default:
+		return history.Expectation{}
+	}
+}
+
+// skewTime is version 2's Skew_Time (RFC 3768 §6.1).
+func skewTime(priority int) time.Duration {
+	return time.Duration(256-priority) * time.Second / 256
+}
+
+// activeDownInterval is how long a node waits for the Active (RFC 3768 §6.1).
+func activeDownInterval(c history.Cluster, priority int) time.Duration {
+	return 3*c.AdvertInterval + skewTime(priority)
+}
+
+// longestDownInterval is the Active_Down_Interval of the lowest priority.
+func longestDownInterval(c history.Cluster) time.Duration {
+	var longest time.Duration
+	for _, node := range c.Nodes {
+		longest = max(longest, activeDownInterval(c, node.Priority))
+	}
+	return longest
+}
+
+// longestCheck is how long the check script may need until it has noticed, or
+// has noticed that all is well again.
+func longestCheck(c history.Cluster) time.Duration {
+	if c.Check == nil {
+		return 0
+	}
+	return time.Duration(max(c.Check.Fall, c.Check.Rise))*c.Check.Interval + c.Check.Timeout
+}
+
+// Preferred is the node that owns the VIP when all is well: the highest
+// priority, and among equals the highest address (RFC 3768 §6.4.3).
+func Preferred(c history.Cluster) history.Node {
+	var best history.Node
+	for i, node := range c.Nodes {
+		if i == 0 || node.Priority > best.Priority ||
+			node.Priority == best.Priority && best.Address.Less(node.Address) {
+			best = node
+		}
+	}
+	return best
+}
