@@ -1,0 +1,98 @@
+//go:build linux
+
+package probe
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"takeover/scenarios/history"
+)
+
+func TestOwnerProbeSeesZeroOneAndTwoOwners(t *testing.T) {
+	n := newNetwork(t, "node1", "node2", "client", "observer")
+	log := history.NewLog(nil)
+	w, err := StartOwnerProbe(NewClock(), log, OwnerOptions{
+		Namespace: path(n.hosts["observer"].space), Interface: "eth0",
+		VIP: vip, Period: 5 * time.Millisecond, Hosts: n.macs(),
+	})
+	closing(t, w, err)
+
+	answered := func(after int, names ...string) int {
+		t.Helper()
+		return await(t, log, after, "answers", body(func(o history.Owners) bool {
+			return slices.Equal(o.Answers, names) && o.VIP == vip.String()
+		})).ID
+	}
+	seen := answered(0)
+	n.hosts["node1"].addAddress(vip, 32)
+	seen = answered(seen, "node1")
+	n.hosts["node2"].addAddress(vip, 32)
+	seen = answered(seen, "node1", "node2")
+	n.hosts["node1"].removeAddress(vip, 32)
+	seen = answered(seen, "node2")
+	n.hosts["node2"].removeAddress(vip, 32)
+	answered(seen)
+
+	for name, h := range n.hosts {
+		for _, entry := range h.neighbours() {
+			t.Errorf("%s learned a neighbour from the probes: %s", name, entry.String())
+		}
+	}
+}
+
+func TestOwnerProbeNumbersItsProbesInOrder(t *testing.T) {
+	n := newNetwork(t, "node1", "observer")
+	n.hosts["node1"].addAddress(vip, 32)
+	log := history.NewLog(nil)
+	w, err := StartOwnerProbe(NewClock(), log, OwnerOptions{
+		Namespace: path(n.hosts["observer"].space), Interface: "eth0",
+		VIP: vip, Period: time.Millisecond, Hosts: n.macs(),
+	})
+	closing(t, w, err)
+	// More than there are source addresses.
+	await(t, log, 0, "probe 600", body(func(o history.Owners) bool { return o.Seq == 600 }))
+	next := 0
+	var before time.Duration
+	reached := false // a port just made may swallow the first probes
+	for _, event := range log.Events() {
+		o := event.Body.(history.Owners)
+		answered := slices.Equal(o.Answers, []string{"node1"})
+		if o.Seq != next || event.At <= before || reached && !answered {
+			t.Fatalf("probe %d at %s after %s: %+v", next, event.At, before, o)
+		}
+		next, before, reached = next+1, event.At, reached || answered
+	}
+	if !reached {
+		t.Error("no answers")
+	}
+}
+
+func TestOwnerProbeOutlivesItsLink(t *testing.T) {
+	n := newNetwork(t, "node1", "observer")
+	n.hosts["node1"].addAddress(vip, 32)
+	log := history.NewLog(nil)
+	w, err := StartOwnerProbe(NewClock(), log, OwnerOptions{
+		Namespace: path(n.hosts["observer"].space), Interface: "eth0",
+		VIP: vip, Period: 5 * time.Millisecond, Hosts: n.macs(),
+	})
+	closing(t, w, err)
+	one := body(func(o history.Owners) bool { return slices.Equal(o.Answers, []string{"node1"}) })
+	seen := await(t, log, 0, "an owner", one).ID
+	n.hosts["observer"].setLink(false)
+	seen = await(t, log, seen, "a note", body(func(history.Note) bool { return true })).ID
+	n.hosts["observer"].setLink(true)
+	await(t, log, seen, "an owner again", one)
+}
+
+func TestOwnerProbeRefusesWhatItCannotAsk(t *testing.T) {
+	for name, o := range map[string]OwnerOptions{
+		"no address":   {Period: time.Millisecond},
+		"short period": {VIP: vip, Period: time.Millisecond - 1},
+	} {
+		if _, err := StartOwnerProbe(NewClock(), history.NewLog(nil), o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
