@@ -63,11 +63,23 @@ func Listen(name string, index int, source netip.Addr) (*Conn, error) {
 	return c, nil
 }
 
-// prepare sets the options of ip(7) that no later change of address touches.
+// prepare makes fd a socket of one interface and a member of Group there.
 func prepare(fd int, name string, index int) error {
 	if err := unix.BindToDevice(fd, name); err != nil {
 		return fmt.Errorf("bind to device: %w", err)
 	}
+	if err := setOptions(fd); err != nil {
+		return err
+	}
+	group := &unix.IPMreqn{Multiaddr: Group().As4(), Ifindex: int32(index)}
+	if err := unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP, group); err != nil {
+		return fmt.Errorf("join %s: %w", Group(), err)
+	}
+	return nil
+}
+
+// setOptions sets the options of ip(7) that every VRRP socket has.
+func setOptions(fd int) error {
 	options := []struct {
 		name  string
 		id    int
@@ -82,10 +94,6 @@ func prepare(fd int, name string, index int) error {
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, o.id, o.value); err != nil {
 			return fmt.Errorf("set %s: %w", o.name, err)
 		}
-	}
-	group := &unix.IPMreqn{Multiaddr: Group().As4(), Ifindex: int32(index)}
-	if err := unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP, group); err != nil {
-		return fmt.Errorf("join %s: %w", Group(), err)
 	}
 	return nil
 }

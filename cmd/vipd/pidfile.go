@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// pidFile is a file with the pid of a running vipd. A lock on it lasts exactly
+// as long as the process: what the file says of a process that is gone, or
+// whose pid another has now, does not matter.
+type pidFile struct{ file *os.File }
+
+// runningError says that a live vipd holds the pid file.
+type runningError struct{ path, pid string }
+
+func (e *runningError) Error() string {
+	return fmt.Sprintf("lock %s: vipd is already running as process %s", e.path, e.pid)
+}
+
+// lockPIDFile locks the file at path and writes the pid of this process.
+func lockPIDFile(path string) (*pidFile, error) {
+	for {
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			return nil, fmt.Errorf("open the pid file: %w", err)
+		}
+		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			defer file.Close()
+			if errors.Is(err, unix.EWOULDBLOCK) {
+				text, _ := os.ReadFile(path) // only to say who
+				return nil, &runningError{path: path, pid: strings.TrimSpace(string(text))}
+			}
+			return nil, fmt.Errorf("lock the pid file %s: %w", path, err)
+		}
+		if !isAt(file, path) { // removed by its holder before we locked it
+			file.Close()
+			continue
+		}
+		if err := writePID(file); err != nil {
+			file.Close()
+			return nil, fmt.Errorf("write the pid file %s: %w", path, err)
+		}
+		return &pidFile{file: file}, nil
+	}
+}
+
+// isAt reports whether path still names file.
+func isAt(file *os.File, path string) bool {
+	held, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(held, named)
+}
+
+func writePID(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// remove removes the file, and then gives up the lock.
+func (p *pidFile) remove() {
+	// A file that cannot be removed is taken over by the next vipd.
+	_ = os.Remove(p.file.Name())
+	p.file.Close()
+}

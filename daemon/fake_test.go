@@ -1,0 +1,346 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"takeover/daemon/config"
+	"takeover/daemon/netif"
+	"takeover/daemon/transport"
+	"takeover/daemon/vrrp"
+)
+
+// world is a made-up network: one wire that joins the eth0 of all nodes. What
+// the nodes do to it is recorded with the virtual time since it was made.
+type world struct {
+	t     *testing.T
+	began time.Time
+	nodes []*node
+
+	mutex sync.Mutex
+	lines []string
+}
+
+func newWorld(t *testing.T) *world { return &world{t: t, began: time.Now()} }
+
+func (w *world) record(format string, a ...any) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.lines = append(w.lines, fmt.Sprintf("%8.3f ", time.Since(w.began).Seconds())+fmt.Sprintf(format, a...))
+}
+
+// take returns what was recorded since the last call and contains text.
+func (w *world) take(text string) []string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	var found []string
+	for _, line := range w.lines {
+		if strings.Contains(line, text) {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	w.lines = nil
+	return found
+}
+
+// node is one loop with its interface eth0 and eth1.
+type node struct {
+	*world
+	name    string
+	loop    *loop
+	events  chan netif.Event
+	results chan checkResult
+	cancel  context.CancelFunc
+	ended   chan struct{}
+
+	links   map[string]netif.Link
+	present []netif.Address
+	conns   map[int]*fakeConn // by index
+	deaf    bool              // packets arrive, and nobody is told
+}
+
+// add starts a node of that configuration with primary address 10.0.0.number.
+func (w *world) add(number int, c *config.Config) *node {
+	n := w.prepare(number, c)
+	if err := n.start(); err != nil {
+		w.t.Fatalf("start %s: %v", n.name, err)
+	}
+	return n
+}
+
+func (w *world) prepare(number int, c *config.Config) *node {
+	n := &node{
+		world:   w,
+		name:    fmt.Sprintf("n%d", number),
+		events:  make(chan netif.Event),
+		results: make(chan checkResult),
+		ended:   make(chan struct{}),
+		conns:   make(map[int]*fakeConn),
+		links:   make(map[string]netif.Link),
+	}
+	for i, name := range []string{"eth0", "eth1"} {
+		n.links[name] = netif.Link{
+			Index: i + 2, Name: name, Running: true, ARP: true,
+			Hardware: net.HardwareAddr{2, 0, 0, 0, byte(i), byte(number)},
+		}
+	}
+	n.present = []netif.Address{{
+		Index: 2, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(number)}), 24),
+	}}
+	n.loop = newLoop(c, slog.New(recorder{node: n}), n, &fakeAlarm{rings: make(chan struct{}, 1)})
+	w.nodes = append(w.nodes, n)
+	return n
+}
+
+func (n *node) tables() netif.Resynchronized {
+	tables := netif.Resynchronized{Addresses: slices.Clone(n.present)}
+	for _, link := range n.links {
+		tables.Links = append(tables.Links, link)
+	}
+	return tables
+}
+
+func (n *node) start() error {
+	if err := n.loop.start(time.Now(), n.tables()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(n.t.Context())
+	n.cancel = cancel
+	go func() {
+		defer close(n.ended)
+		n.loop.run(ctx, inputs{events: n.events, results: n.results})
+	}()
+	return nil
+}
+
+func (n *node) stop() {
+	n.cancel()
+	<-n.ended
+}
+
+// stopAll ends what still runs; a synctest bubble needs it.
+func (w *world) stopAll() {
+	for _, n := range w.nodes {
+		if n.cancel != nil {
+			n.stop()
+		}
+	}
+}
+
+// setDeaf keeps the loop from being told of packets.
+func (n *node) setDeaf() {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	n.deaf = true
+}
+
+// has reports whether the virtual address is set.
+func (n *node) has(address string) bool {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	return slices.ContainsFunc(n.present, func(a netif.Address) bool { return a.Prefix.String() == address })
+}
+
+// owners are the nodes that have the address.
+func (w *world) owners(address string) string {
+	var names []string
+	for _, n := range w.nodes {
+		if n.has(address) {
+			names = append(names, n.name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// setRunning changes the link's carrier.
+func (n *node) setRunning(name string, running bool) {
+	n.mutex.Lock()
+	link := n.links[name]
+	link.Running = running
+	n.links[name] = link
+	n.mutex.Unlock()
+	n.events <- netif.LinkChanged{Link: link}
+}
+
+func (n *node) listen(link netif.Link, source netip.Addr, notify func()) (conn, error) {
+	c := &fakeConn{node: n, name: link.Name, index: link.Index, source: source, notify: notify}
+	n.mutex.Lock()
+	n.conns[link.Index] = c
+	n.mutex.Unlock()
+	n.record("%s listen %s %d from %s", n.name, link.Name, link.Index, source)
+	return c, nil
+}
+
+func (n *node) announcer(link netif.Link, _ []netip.Addr) (announcer, error) {
+	return fakeAnnouncer{node: n, name: link.Name}, nil
+}
+
+func (n *node) set(index int, prefix netip.Prefix, _ string) error {
+	n.record("%s set %s on %d", n.name, prefix, index)
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	if a := (netif.Address{Index: index, Prefix: prefix}); !slices.Contains(n.present, a) {
+		n.present = append(n.present, a)
+	}
+	return nil
+}
+
+func (n *node) remove(index int, prefix netip.Prefix) error {
+	n.record("%s remove %s on %d", n.name, prefix, index)
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	n.present = slices.DeleteFunc(n.present, func(a netif.Address) bool {
+		return a == netif.Address{Index: index, Prefix: prefix}
+	})
+	return nil
+}
+
+// fakeConn is a conn on the wire.
+type fakeConn struct {
+	node   *node
+	name   string
+	index  int
+	source netip.Addr
+	notify func()
+
+	mutex   sync.Mutex
+	pending []transport.Datagram
+}
+
+func (c *fakeConn) Send(payload []byte) error {
+	w := c.node.world
+	a, err := vrrp.Decode(payload)
+	if err != nil {
+		return err
+	}
+	w.record("%s advertise %d priority %d", c.node.name, a.VRID, a.Priority)
+	for _, n := range w.nodes {
+		if n != c.node {
+			n.deliver(c.node, transport.Datagram{
+				Source: c.source, Destination: transport.Group(), TTL: 255, Payload: slices.Clone(payload),
+			})
+		}
+	}
+	return nil
+}
+
+// deliver brings a packet to eth0, unless either end of the wire is down.
+func (n *node) deliver(from *node, d transport.Datagram) {
+	n.mutex.Lock()
+	link := n.links["eth0"]
+	alive := link.Running && (from == nil || from.links["eth0"].Running)
+	c, deaf := n.conns[link.Index], n.deaf
+	n.mutex.Unlock()
+	if !alive || c == nil {
+		return
+	}
+	c.mutex.Lock()
+	c.pending = append(c.pending, d)
+	c.mutex.Unlock()
+	if !deaf {
+		c.notify()
+	}
+}
+
+func (c *fakeConn) Receive() (transport.Datagram, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if len(c.pending) == 0 {
+		return transport.Datagram{}, transport.ErrEmpty
+	}
+	d := c.pending[0]
+	c.pending = c.pending[1:]
+	return d, nil
+}
+
+func (c *fakeConn) SetSource(source netip.Addr) error {
+	c.source = source
+	c.node.record("%s source %s", c.node.name, source)
+	return nil
+}
+
+func (c *fakeConn) Close() error {
+	c.node.record("%s close %s %d", c.node.name, c.name, c.index)
+	return nil
+}
+
+type fakeAnnouncer struct {
+	node *node
+	name string
+}
+
+func (a fakeAnnouncer) Announce(address netip.Addr, count int) error {
+	a.node.record("%s announce %s x%d on %s", a.node.name, address, count, a.name)
+	return nil
+}
+
+func (a fakeAnnouncer) Close() error { return nil }
+
+// fakeAlarm rings in virtual time.
+type fakeAlarm struct {
+	rings chan struct{}
+	timer *time.Timer
+}
+
+func (a *fakeAlarm) C() <-chan struct{} { return a.rings }
+
+func (a *fakeAlarm) Set(t time.Time) error {
+	a.Stop()
+	a.timer = time.AfterFunc(time.Until(t), func() {
+		select {
+		case a.rings <- struct{}{}:
+		default:
+		}
+	})
+	return nil
+}
+
+func (a *fakeAlarm) Stop() error {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	return nil
+}
+
+// recorder is a log handler that records "n1 log MESSAGE key=value ...".
+type recorder struct{ node *node }
+
+func (r recorder) Enabled(context.Context, slog.Level) bool { return true }
+
+func (r recorder) Handle(_ context.Context, record slog.Record) error {
+	var b strings.Builder
+	record.Attrs(func(a slog.Attr) bool {
+		fmt.Fprintf(&b, " %s=%v", a.Key, a.Value)
+		return true
+	})
+	r.node.record("%s log %s%s", r.node.name, record.Message, b.String())
+	return nil
+}
+
+func (r recorder) WithAttrs([]slog.Attr) slog.Handler { return r }
+func (r recorder) WithGroup(string) slog.Handler      { return r }
+
+// configured is a configuration of one instance VI, VRID 7, on eth0 with
+// address 10.0.0.100/32, after the changes given.
+func configured(priority uint8, changes ...func(*config.Config)) *config.Config {
+	c := &config.Config{File: "test.conf", Instances: []config.Instance{{
+		Name: "VI", Interface: "eth0", VRID: 7, Priority: priority, Version: 2,
+		AdvertInterval:   time.Second,
+		GARPRepeat:       5,
+		GARPDelay:        5 * time.Second,
+		VirtualAddresses: []config.VirtualAddress{{Prefix: netip.MustParsePrefix("10.0.0.100/32")}},
+		Position:         config.Position{File: "test.conf", Line: 3},
+	}}}
+	for _, change := range changes {
+		change(c)
+	}
+	return c
+}

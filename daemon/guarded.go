@@ -1,0 +1,81 @@
+package daemon
+
+import (
+	"net/netip"
+
+	"takeover/daemon/transport"
+	"takeover/daemon/vrrp"
+)
+
+// guardedState is what a guardian must know to release everything in the
+// worker's name.
+type guardedState struct {
+	Instances []guardedInstance `json:"instances"`
+}
+
+// guardedInstance is one virtual router. Its addresses are removed whatever
+// its state, since the worker may die between setting one and telling so.
+type guardedInstance struct {
+	Name      string           `json:"name"`
+	Active    bool             `json:"active"`
+	Index     int              `json:"index"` // of the interface it advertises on
+	Source    netip.Addr       `json:"source"`
+	Farewell  []byte           `json:"farewell"` // its advertisement of priority 0
+	Addresses []guardedAddress `json:"addresses"`
+}
+
+// guardedAddress is one virtual address on the interface of that index.
+type guardedAddress struct {
+	Index  int          `json:"index"`
+	Prefix netip.Prefix `json:"prefix"`
+}
+
+// publish tells the guardian the state of all instances, if it changed. That
+// happens after the actions of a step, to keep the way to the first
+// announcement short.
+func (l *loop) publish() {
+	if !l.unpublished {
+		return
+	}
+	l.unpublished = false
+	state := guardedState{Instances: make([]guardedInstance, 0, len(l.instances))}
+	for _, i := range l.instances {
+		if i.router == nil {
+			continue
+		}
+		g, err := i.guarded()
+		if err != nil {
+			l.logger.Error("instance is not guarded", "instance", i.config.Name, "error", err)
+			continue
+		}
+		state.Instances = append(state.Instances, g)
+	}
+	l.tell(state)
+}
+
+func (i *instance) guarded() (guardedInstance, error) {
+	p := i.router.Parameters()
+	farewell, err := vrrp.Encode(vrrp.Advertisement{
+		Version:        p.Version,
+		VRID:           p.VRID,
+		Priority:       0,
+		Interval:       p.AdvertisementInterval,
+		Addresses:      p.VirtualAddresses,
+		Authentication: p.Authentication,
+	}, p.PrimaryAddress, transport.Group())
+	if err != nil {
+		return guardedInstance{}, err
+	}
+	g := guardedInstance{
+		Name:      i.config.Name,
+		Active:    i.state() == vrrp.Active,
+		Index:     i.on.link.Index,
+		Source:    p.PrimaryAddress,
+		Farewell:  farewell,
+		Addresses: make([]guardedAddress, len(i.virtuals)),
+	}
+	for n, v := range i.virtuals {
+		g.Addresses[n] = guardedAddress{Index: v.on.link.Index, Prefix: v.prefix}
+	}
+	return g, nil
+}

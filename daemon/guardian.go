@@ -1,0 +1,182 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"takeover/daemon/netif"
+	"takeover/daemon/transport"
+)
+
+const (
+	// GuardianArgument is the first argument of a guardian; the worker's own
+	// follow.
+	GuardianArgument = "internal-guardian"
+	// RestartsVariable is the environment variable that tells a worker how
+	// often a guardian has started it anew since it last ran well.
+	RestartsVariable = "VIPD_RESTARTS"
+
+	guardianPipe = 3 // the descriptor it inherits
+
+	guardianGarbagePercent = 50
+
+	restartDelayMin = time.Second
+	restartDelayMax = time.Minute
+	// wellAfter is how long a worker runs to be restarted at once again.
+	wellAfter = time.Minute
+)
+
+// executable is the running program, even when its file was replaced.
+const executable = "/proc/self/exe"
+
+// Guard is the life of a guardian: it waits until the pipe to the worker ends.
+// After the worker's goodbye it returns nil. Otherwise the worker has died:
+// Guard sends priority 0 for every virtual router that was Active, removes all
+// virtual addresses, and becomes the new worker, with the arguments given; it
+// does not return then.
+//
+// SIGTERM, SIGINT and SIGHUP leave it at its post: the worker gets them as
+// well, and does the orderly release. But a worker that dies after that is not
+// started anew.
+func Guard(logger *slog.Logger, arguments []string) error {
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(guardianGarbagePercent)
+	unix.CloseOnExec(guardianPipe)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	restarts := restartsBefore(os.Getenv(RestartsVariable))
+
+	releaser, err := openReleaser()
+	if err != nil {
+		return err
+	}
+	h, err := listenTo(os.NewFile(guardianPipe, "worker"), time.Now)
+	if err != nil {
+		return err
+	}
+	if h.goodbye {
+		return nil
+	}
+	err = releaser.release(h.state)
+	logger.Error("worker died", "released", h.state.names(), "error", err)
+
+	if time.Since(h.started) >= wellAfter {
+		restarts = 0
+	}
+	if ended := rest(signals, restartDelay(restarts)); ended {
+		logger.Info("worker is not started anew", "reason", "asked to end")
+		return nil
+	}
+	logger.Info("worker is started anew", "restarts", restarts+1)
+	return becomeWorker(arguments, restarts+1)
+}
+
+// restartsBefore reads RestartsVariable; what is not a count is none.
+func restartsBefore(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// restartDelay is how long to wait before a restart: the first is at once, and
+// then the delay doubles.
+func restartDelay(restarts int) time.Duration {
+	if restarts == 0 {
+		return 0
+	}
+	delay := restartDelayMin
+	for range restarts - 1 {
+		if delay >= restartDelayMax {
+			break
+		}
+		delay *= 2
+	}
+	return min(delay, restartDelayMax)
+}
+
+// rest waits, and reports whether SIGTERM or SIGINT came before or meanwhile.
+func rest(signals <-chan os.Signal, delay time.Duration) bool {
+	timeout := time.After(delay)
+	for {
+		select {
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				return true
+			}
+		case <-timeout:
+			// Both may have been ready.
+			return len(signals) > 0 && <-signals != syscall.SIGHUP
+		}
+	}
+}
+
+// becomeWorker replaces the process by a worker.
+func becomeWorker(arguments []string, restarts int) error {
+	if err := os.Setenv(RestartsVariable, strconv.Itoa(restarts)); err != nil {
+		return fmt.Errorf("start the worker anew: %w", err)
+	}
+	argv := append([]string{os.Args[0]}, arguments...)
+	if err := syscall.Exec(executable, argv, os.Environ()); err != nil {
+		return fmt.Errorf("start the worker anew: %w", err)
+	}
+	return nil
+}
+
+// releaser holds what a release needs, opened beforehand.
+type releaser struct {
+	sender *transport.Sender
+	kernel *netif.Kernel
+}
+
+func openReleaser() (*releaser, error) {
+	sender, err := transport.NewSender()
+	if err != nil {
+		return nil, err
+	}
+	kernel, err := netif.Open()
+	if err != nil {
+		sender.Close()
+		return nil, err
+	}
+	return &releaser{sender: sender, kernel: kernel}, nil
+}
+
+// release sends every priority 0, and then removes every address. An error of
+// one does not keep the others from being tried.
+func (r *releaser) release(state guardedState) error {
+	var failures []error
+	for _, i := range state.Instances {
+		if i.Active {
+			failures = append(failures, r.sender.Send(i.Index, i.Source, i.Farewell))
+		}
+	}
+	for _, i := range state.Instances {
+		for _, a := range i.Addresses {
+			failures = append(failures, r.kernel.Remove(a.Index, a.Prefix))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// names are those of the Active instances.
+func (s guardedState) names() []string {
+	names := []string{}
+	for _, i := range s.Instances {
+		if i.Active {
+			names = append(names, i.Name)
+		}
+	}
+	return names
+}

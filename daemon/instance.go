@@ -1,0 +1,113 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+
+	"takeover/daemon/config"
+	"takeover/daemon/vrrp"
+)
+
+// instance is one vrrp_instance: a virtual router, what it needs, and what it
+// depends on.
+type instance struct {
+	config   config.Instance
+	on       *attachment // where it advertises
+	virtuals []virtual   // in the configuration's order
+	tracked  []*tracked
+
+	router   *vrrp.VirtualRouter // nil until there was a primary address
+	priority uint8               // the router's, as last told
+
+	refusals throttle
+	failures throttle // of sending
+}
+
+// ownerPriority is the priority of the router that owns the virtual addresses
+// (RFC 3768 §5.3.4).
+const ownerPriority = 255
+
+func (i *instance) isOwner() bool { return i.config.Priority == ownerPriority }
+
+// state is the virtual router's; Initialize before there is one.
+func (i *instance) state() vrrp.State {
+	if i.router == nil {
+		return vrrp.Initialize
+	}
+	return i.router.State()
+}
+
+// fault is the first reason why the virtual router cannot run; empty when it
+// can.
+func (i *instance) fault() string {
+	if fault := i.on.fault(); fault != "" {
+		return fault
+	}
+	if i.on.conn == nil {
+		return "no primary address on interface " + i.on.name
+	}
+	for _, v := range i.virtuals {
+		if fault := v.on.fault(); fault != "" {
+			return fault
+		}
+		if v.on.announcer == nil {
+			return "no announcements on interface " + v.on.name
+		}
+	}
+	for _, t := range i.tracked {
+		if fault := t.fault(); fault != "" {
+			return fault
+		}
+	}
+	return ""
+}
+
+// effectivePriority is the configured priority with the weights of what is
+// tracked, kept within 1 to 254. An address owner keeps 255.
+func (i *instance) effectivePriority() uint8 {
+	if i.isOwner() {
+		return ownerPriority
+	}
+	priority := int(i.config.Priority)
+	for _, t := range i.tracked {
+		priority += t.contribution()
+	}
+	return uint8(min(max(priority, 1), ownerPriority-1))
+}
+
+// build makes the virtual router anew, in Initialize, for the primary address.
+func (i *instance) build(primary netip.Addr) error {
+	priority := i.effectivePriority()
+	addresses := make([]netip.Addr, len(i.virtuals))
+	for n, v := range i.virtuals {
+		addresses[n] = v.prefix.Addr()
+	}
+	router, err := vrrp.New(vrrp.Parameters{
+		Version:               vrrp.Version(i.config.Version),
+		VRID:                  i.config.VRID,
+		Priority:              priority,
+		AdvertisementInterval: i.config.AdvertInterval,
+		PrimaryAddress:        primary,
+		VirtualAddresses:      addresses,
+		NoPreempt:             i.config.NoPreempt,
+		Authentication:        authentication(i.config.AuthPass),
+		AnnounceCount:         i.config.GARPRepeat,
+		AnnounceDelay:         i.config.GARPDelay,
+	})
+	if err != nil {
+		return fmt.Errorf("vrrp_instance %s: %w", i.config.Name, err)
+	}
+	i.router, i.priority = router, priority
+	return nil
+}
+
+// authentication is RFC 2338 §5.3.10's simple text password, cut to its eight
+// bytes, or none.
+func authentication(password string) vrrp.Authentication {
+	if password == "" {
+		return vrrp.Authentication{Type: vrrp.AuthenticationNone}
+	}
+	a := vrrp.Authentication{Type: vrrp.AuthenticationPass}
+	copy(a.Data[:], password)
+	return a
+}

@@ -1,0 +1,152 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	// goodbyeTimeout bounds how long an orderly end waits for the guardian.
+	goodbyeTimeout = time.Second
+	// guardianWellAfter is how long a guardian lives to be replaced at once.
+	guardianWellAfter = 10 * time.Second
+)
+
+// keeper keeps a guardian alive and informed.
+type keeper struct {
+	logger   *slog.Logger
+	restarts int       // of this worker, for the guardian to go on counting
+	started  time.Time // this worker
+
+	mutex   sync.Mutex
+	state   guardedState  // the latest
+	changed chan struct{} // state changed since it was last sent
+}
+
+func newKeeper(logger *slog.Logger, restarts int, started time.Time) *keeper {
+	return &keeper{logger: logger, restarts: restarts, started: started, changed: make(chan struct{}, 1)}
+}
+
+// tell gives the guardian the state, soon. It never waits.
+func (k *keeper) tell(state guardedState) {
+	k.mutex.Lock()
+	k.state = state
+	k.mutex.Unlock()
+	select {
+	case k.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (k *keeper) latest() guardedState {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return k.state
+}
+
+// run starts guardians one after the other, until ctx is done; the last is
+// told goodbye.
+func (k *keeper) run(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := k.guard(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) >= guardianWellAfter {
+			failures = 0
+		}
+		k.logger.Warn("guardian ended", "error", err, "next_in", restartDelay(failures))
+		select {
+		case <-ctx.Done():
+		case <-time.After(restartDelay(failures)):
+		}
+		failures++
+	}
+}
+
+// guard starts one guardian and informs it until it ends or ctx is done.
+func (k *keeper) guard(ctx context.Context) error {
+	process, pipe, err := k.start()
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- process.Wait() }()
+	k.logger.Debug("guardian started", "pid", process.Process.Pid)
+
+	state := k.latest()
+	if err := writeMessage(pipe, k.message(guardianMessage{State: &state})); err != nil {
+		return k.abandon(process, ended, err)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return k.sayGoodbye(process, pipe, ended)
+		case err := <-ended:
+			return err
+		case <-k.changed:
+			state := k.latest()
+			if err := writeMessage(pipe, k.message(guardianMessage{State: &state})); err != nil {
+				return k.abandon(process, ended, err)
+			}
+		}
+	}
+}
+
+func (k *keeper) message(m guardianMessage) guardianMessage {
+	m.Uptime = time.Since(k.started)
+	return m
+}
+
+// start starts the process with the reading end of a pipe.
+func (k *keeper) start() (*exec.Cmd, *os.File, error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("open a pipe to the guardian: %w", err)
+	}
+	defer reader.Close()
+	process := exec.Command(executable, append([]string{GuardianArgument}, os.Args[1:]...)...)
+	process.Args[0] = os.Args[0]
+	process.Env = append(os.Environ(), RestartsVariable+"="+strconv.Itoa(k.restarts))
+	process.Stdout, process.Stderr = os.Stdout, os.Stderr
+	process.ExtraFiles = []*os.File{reader}
+	if err := process.Start(); err != nil {
+		writer.Close()
+		return nil, nil, fmt.Errorf("start the guardian: %w", err)
+	}
+	return process, writer, nil
+}
+
+// abandon ends a guardian that cannot be told anything.
+func (k *keeper) abandon(process *exec.Cmd, ended <-chan error, reason error) error {
+	// The error would be that it has ended already.
+	_ = process.Process.Kill()
+	<-ended
+	return reason
+}
+
+// sayGoodbye tells the guardian that all is released, and waits for its end.
+func (k *keeper) sayGoodbye(process *exec.Cmd, pipe *os.File, ended <-chan error) error {
+	deadline := time.Now().Add(goodbyeTimeout)
+	if err := pipe.SetWriteDeadline(deadline); err != nil {
+		return k.abandon(process, ended, err)
+	}
+	if err := writeMessage(pipe, k.message(guardianMessage{Goodbye: true})); err != nil {
+		return k.abandon(process, ended, err)
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(time.Until(deadline)):
+		return k.abandon(process, ended, fmt.Errorf("goodbye took longer than %s", goodbyeTimeout))
+	}
+}

@@ -1,0 +1,187 @@
+package daemon
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"takeover/daemon/netif"
+	"takeover/daemon/vrrp"
+)
+
+// happened applies what netif.Watch reports.
+func (l *loop) happened(now time.Time, event netif.Event) {
+	switch e := event.(type) {
+	case netif.Resynchronized:
+		l.resynchronize(now, e)
+	case netif.LinkChanged:
+		l.linkChanged(now, e.Link)
+	case netif.LinkRemoved:
+		if a := l.byIndex(e.Link.Index); a != nil {
+			l.linkRemoved(now, a)
+		}
+	case netif.AddressSet:
+		if a := l.byIndex(e.Address.Index); a != nil {
+			a.addressSet(e.Address.Prefix)
+			l.addressChanged(now, a, e.Address)
+		}
+	case netif.AddressRemoved:
+		if a := l.byIndex(e.Address.Index); a != nil {
+			a.addressRemoved(e.Address.Prefix)
+			l.addressChanged(now, a, e.Address)
+			l.restore(now, a, e.Address)
+		}
+	}
+}
+
+func (l *loop) byIndex(index int) *attachment {
+	i := slices.IndexFunc(l.ordered, func(a *attachment) bool { return a.link.Index == index && index != 0 })
+	if i < 0 {
+		return nil
+	}
+	return l.ordered[i]
+}
+
+// apply notes the tables, and judges nothing.
+func (l *loop) apply(tables netif.Resynchronized) {
+	for _, a := range l.ordered {
+		i := slices.IndexFunc(tables.Links, func(link netif.Link) bool { return link.Name == a.name })
+		link := netif.Link{}
+		if i >= 0 {
+			link = tables.Links[i]
+		}
+		l.relink(a, link)
+		a.present = a.present[:0]
+		for _, address := range tables.Addresses {
+			if address.Index == link.Index {
+				a.addressSet(address.Prefix)
+			}
+		}
+	}
+}
+
+// resynchronize applies tables that may differ from what is known in any way.
+func (l *loop) resynchronize(now time.Time, tables netif.Resynchronized) {
+	l.apply(tables)
+	for _, a := range l.ordered {
+		l.refresh(now, a)
+	}
+	for _, a := range l.ordered {
+		for _, v := range a.carried {
+			if !slices.Contains(a.present, v.prefix) {
+				l.restore(now, a, netif.Address{Index: a.link.Index, Prefix: v.prefix})
+			}
+		}
+	}
+}
+
+func (l *loop) linkChanged(now time.Time, link netif.Link) {
+	if renamed := l.byIndex(link.Index); renamed != nil && renamed.name != link.Name {
+		l.linkRemoved(now, renamed)
+	}
+	if a, known := l.attachments[link.Name]; known {
+		l.relink(a, link)
+		l.refresh(now, a)
+	}
+}
+
+func (l *loop) linkRemoved(now time.Time, a *attachment) {
+	a.link, a.present = netif.Link{}, nil
+	a.close()
+	l.refresh(now, a)
+}
+
+// relink notes what an interface is now. When it is another one than before,
+// or has another hardware address, its sockets are given up.
+func (l *loop) relink(a *attachment, link netif.Link) {
+	if a.link.Index != link.Index {
+		a.present = nil
+		a.close()
+	} else if !slices.Equal(a.link.Hardware, link.Hardware) {
+		a.close()
+	}
+	a.link = link
+}
+
+// refresh opens what an interface lacks, and judges all that depend on it.
+func (l *loop) refresh(now time.Time, a *attachment) {
+	if err := l.open(now, a); err != nil {
+		l.logger.Error("interface not opened", "interface", a.name, "error", err)
+	}
+	for _, i := range a.trackers {
+		i.setCondition(interfaceName(a.name), conditionOf(a.fault() == ""))
+		l.judge(now, i)
+	}
+}
+
+// addressChanged judges again when the primary address may be another. Most
+// changes are those of virtual addresses, by the loop's own hand.
+func (l *loop) addressChanged(now time.Time, a *attachment, address netif.Address) {
+	_, isVirtual := a.virtualAddress(address.Prefix.Addr())
+	if !isVirtual || a.conn == nil || address.Prefix.Addr() == a.source {
+		l.refresh(now, a)
+	}
+}
+
+// restore tells an Active that one of its addresses was removed. The event may
+// be older than the address: then the address is there, and is announced once
+// more.
+func (l *loop) restore(now time.Time, a *attachment, address netif.Address) {
+	v, known := a.virtualAddress(address.Prefix.Addr())
+	if !known || v.prefix != address.Prefix || v.owner.state() != vrrp.Active {
+		return
+	}
+	l.logger.Warn("virtual address was removed by another's hand",
+		"instance", v.owner.config.Name, "address", v.prefix, "interface", a.name)
+	l.step(now, v.owner, vrrp.AddressLost{Address: v.prefix.Addr()})
+}
+
+// open opens the sockets of an interface that is there, as far as they are
+// needed and not open, and follows its primary address.
+func (l *loop) open(now time.Time, a *attachment) error {
+	if a.link.Index == 0 {
+		return nil
+	}
+	if a.announcer == nil && len(a.carried) > 0 {
+		announcer, err := l.network.announcer(a.link, a.addresses())
+		if err != nil {
+			return err
+		}
+		a.announcer = announcer
+	}
+	if len(a.senders) == 0 {
+		return nil
+	}
+	primary, found := a.primary()
+	switch {
+	case !found && a.conn != nil:
+		a.conn.Close()
+		a.conn = nil
+		return nil
+	case !found || a.conn != nil && primary == a.source:
+		return nil
+	case a.conn != nil:
+		return l.changeSource(now, a, primary)
+	}
+	conn, err := l.network.listen(a.link, primary, func() { l.notify(a) })
+	if err != nil {
+		return err
+	}
+	a.conn, a.source = conn, primary
+	return nil
+}
+
+// changeSource moves all that advertise here to another primary address. An
+// Active says priority 0 from the old one first.
+func (l *loop) changeSource(now time.Time, a *attachment, primary netip.Addr) error {
+	for _, i := range a.senders {
+		if i.state() != vrrp.Initialize {
+			l.step(now, i, vrrp.Shutdown{Reason: "primary address of " + a.name + " changed"})
+		}
+	}
+	if err := a.conn.SetSource(primary); err != nil {
+		return err
+	}
+	a.source = primary
+	return nil
+}

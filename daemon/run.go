@@ -1,0 +1,105 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"takeover/daemon/config"
+	"takeover/daemon/netif"
+	"takeover/daemon/transport"
+)
+
+const (
+	// eventsMax is how many link and address events may wait for the loop.
+	eventsMax = 256
+	// garbagePercent lets the heap, of a few megabytes at most, grow further
+	// between collections: they cost the takeover more than the memory.
+	garbagePercent = 800
+)
+
+// Options say what Run does.
+type Options struct {
+	Config *config.Config
+	Logger *slog.Logger
+	// Ready is called once all sockets are open and the instances have
+	// started. It may be nil.
+	Ready func()
+	// Guardian starts the second process. It must be the program that calls
+	// Guard when its first argument is GuardianArgument.
+	Guardian bool
+	// Restarts is how often a guardian has started this worker anew.
+	Restarts int
+}
+
+// Run runs the virtual routers until ctx is done. It then releases them all,
+// and returns nil. An error means that it could not start, or that a part of
+// it ended; what was held is released then, too.
+func Run(ctx context.Context, o Options) error {
+	debug.SetGCPercent(garbagePercent)
+	started := time.Now()
+	kernel, err := netif.Open()
+	if err != nil {
+		return err
+	}
+	defer kernel.Close()
+	alarm, err := transport.NewAlarm()
+	if err != nil {
+		return err
+	}
+	defer alarm.Close()
+
+	// The parts end when the loop has ended.
+	partsCtx, endParts := context.WithCancel(context.WithoutCancel(ctx))
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer endParts()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+
+	events := make(chan netif.Event, eventsMax)
+	parts.Go(func() {
+		err := kernel.Watch(partsCtx, events, func(err error) {
+			o.Logger.Warn("watch of interfaces interrupted", "error", err)
+		})
+		if err != nil {
+			fail(err)
+		}
+	})
+	l := newLoop(o.Config, o.Logger, kernelNetwork{kernel}, alarm)
+	if err := l.startFrom(ctx, events); err != nil {
+		return err
+	}
+	if o.Guardian {
+		k := newKeeper(o.Logger, o.Restarts, started)
+		l.tell = k.tell
+		parts.Go(func() { k.run(partsCtx) })
+	}
+	results := make(chan checkResult)
+	if o.Ready != nil {
+		o.Ready()
+	}
+	l.run(ctx, inputs{events: events, results: results})
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// startFrom starts the loop with the first tables.
+func (l *loop) startFrom(ctx context.Context, events <-chan netif.Event) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case event := <-events:
+		tables, ok := event.(netif.Resynchronized)
+		if !ok {
+			return fmt.Errorf("read the interfaces: unexpected %T", event)
+		}
+		return l.start(time.Now(), tables)
+	}
+}
