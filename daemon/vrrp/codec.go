@@ -46,7 +46,7 @@ func Decode(payload []byte) (Advertisement, error) {
 	count := int(payload[3])
 	length := lengthOf(count)
 	if len(payload) < length {
-		return refuse(RefusedLength, "%d bytes, %d addresses need %d", len(payload), count, length)
+		return refuse(RefusedLength, "%d bytes, a count of %d needs %d", len(payload), count, length)
 	}
 	payload = payload[:length]
 	if sum := checksum(payload); sum != 0 {

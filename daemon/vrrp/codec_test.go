@@ -92,8 +92,8 @@ func TestDecodeRefuses(t *testing.T) {
 	}{
 		{"nothing", nil, vrrp.RefusedLength, "0 bytes"},
 		{"half a header", keepalivedPacket()[:7], vrrp.RefusedLength, "7 bytes"},
-		{"one byte too few", keepalivedPacket()[:19], vrrp.RefusedLength, "19 bytes, 1 addresses need 20"},
-		{"a count beyond the end", edited(3, 2), vrrp.RefusedLength, "2 addresses need 24"},
+		{"one byte too few", keepalivedPacket()[:19], vrrp.RefusedLength, "19 bytes, a count of 1 needs 20"},
+		{"a count beyond the end", edited(3, 2), vrrp.RefusedLength, "a count of 2 needs 24"},
 		{"version 3", edited(0, 0x31), vrrp.RefusedVersion, "not supported yet"},
 		{"version 1", edited(0, 0x11), vrrp.RefusedVersion, "version 1"},
 		{"another type", edited(0, 0x22), vrrp.RefusedType, "type 2"},

@@ -41,10 +41,12 @@ func New(p Parameters) (*VirtualRouter, error) {
 // at once with an advertisement, as RFC 9568 §6.4.3 has it, so that the rival
 // yields without waiting for Adver_Timer; and it announces its addresses
 // again, so that hosts that learned the rival's link-layer address come back.
-// It does so at most once per Advertisement_Interval: after a pause a whole
+// It answers at most once per Advertisement_Interval: after a pause a whole
 // queue of a rival's advertisements may be read at once. The address owner
 // does the same, except towards another owner, with whom it would never end.
-// Adver_Timer is not touched.
+// Adver_Timer is not touched. A rival that hears this router first yields in
+// silence, as the RFC has it: then nothing is heard here, and nothing
+// announced.
 func (r *VirtualRouter) Step(now time.Time, event Event) []Action {
 	switch e := event.(type) {
 	case Startup:
@@ -68,18 +70,13 @@ func (r *VirtualRouter) Step(now time.Time, event Event) []Action {
 // false when none runs. After Step it is later than Step's now, unless the
 // time has come and TimerExpired was not yet reported.
 func (r *VirtualRouter) Deadline() (time.Time, bool) {
-	switch r.state {
-	case Initialize:
-		return time.Time{}, false
-	case Backup:
-		return r.activeDown, true
-	case Active:
-		if !r.announceAgain.IsZero() && r.announceAgain.Before(r.adver) {
-			return r.announceAgain, true
+	var earliest time.Time
+	for _, timer := range [...]time.Time{r.activeDown, r.adver, r.announceAgain} {
+		if !timer.IsZero() && (earliest.IsZero() || timer.Before(earliest)) {
+			earliest = timer
 		}
-		return r.adver, true
 	}
-	return time.Time{}, false
+	return earliest, !earliest.IsZero()
 }
 
 // State is the state it is in.

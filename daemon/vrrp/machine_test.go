@@ -241,6 +241,38 @@ func TestRivalIsAnsweredOncePerInterval(t *testing.T) {
 	}
 }
 
+func TestRivalIsAnsweredAgainAfterARestart(t *testing.T) {
+	p := parameters()
+	p.Priority = 255
+	router := mustNew(t, p)
+	for range 2 {
+		router.Step(beginning(), vrrp.Startup{})
+		if n := advertisements(router.Step(beginning(), heard(50))); n != 1 {
+			t.Errorf("%d answers, want 1", n)
+		}
+		router.Step(beginning(), vrrp.Shutdown{})
+	}
+}
+
+func TestReasonForgetsAnOldPriority0(t *testing.T) {
+	router := mustNew(t, parameters())
+	router.Step(beginning(), vrrp.Startup{})
+	expire := func() vrrp.Action {
+		actions := router.Step(deadline(t, router), vrrp.TimerExpired{})
+		return actions[len(actions)-1]
+	}
+	router.Step(beginning(), heard(0))
+	want := vrrp.StateChanged{From: vrrp.Backup, To: vrrp.Active, Reason: "Skew_Time passed after priority 0"}
+	if got := expire(); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	router.Step(beginning().Add(2*time.Second), heard(150))
+	want.Reason = "Active_Down_Timer expired"
+	if got := expire(); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestOwnerDoesNotAnswerAnotherOwnerNorOneThatStops(t *testing.T) {
 	p := parameters()
 	p.Priority = 255

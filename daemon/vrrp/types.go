@@ -96,7 +96,8 @@ type (
 	// advertisements only wait to be read.
 	TimerExpired struct{}
 	// Received is an advertisement that Decode accepted, and the source
-	// address of its packet. Initialize ignores it.
+	// address of its packet: a plain IPv4 address, not mapped into IPv6.
+	// Initialize ignores it.
 	Received struct {
 		Source        netip.Addr
 		Advertisement Advertisement
