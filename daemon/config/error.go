@@ -1,0 +1,68 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// String is FILE:LINE.
+func (p Position) String() string {
+	return fmt.Sprintf("%s:%d", p.File, p.Line)
+}
+
+// Error is one fault of a configuration. Load and Parse join as many of them
+// as they find; List takes them apart again. Warnings have the same form.
+type Error struct {
+	Position Position
+	Message  string // what is wrong, lower case, one line
+	Hint     string // what to do about it; often empty
+}
+
+// Error is the position, the message and, after a semicolon, the hint.
+func (e *Error) Error() string {
+	text := e.Position.String() + ": " + e.Message
+	if e.Hint != "" {
+		text += "; " + e.Hint
+	}
+	return text
+}
+
+// List returns the faults that err joins, in the order of their lines. It
+// returns nil when err holds none (it may still be another error, such as a
+// file that cannot be read).
+func List(err error) []*Error {
+	var one *Error
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*Error
+		for _, e := range joined.Unwrap() {
+			all = append(all, List(e)...)
+		}
+		return all
+	}
+	if errors.As(err, &one) {
+		return []*Error{one}
+	}
+	return nil
+}
+
+// join orders faults by line and joins them; no faults are a nil error.
+func join(faults []*Error) error {
+	sorted := slices.Clone(faults)
+	sortByLine(sorted)
+	all := make([]error, len(sorted))
+	for i, fault := range sorted {
+		all[i] = fault
+	}
+	return errors.Join(all...)
+}
+
+func sortByLine(faults []*Error) {
+	slices.SortStableFunc(faults, func(a, b *Error) int {
+		return cmp.Compare(a.Position.Line, b.Position.Line)
+	})
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"math"
+	"time"
+)
+
+// scriptKeywords is the table of vrrp_script.
+var scriptKeywords = table[Script]{
+	where: "vrrp_script",
+	keywords: []keyword[Script]{
+		{name: "script", form: `"PROGRAM [ARGUMENT ...]"`, min: 1, max: math.MaxInt, set: setCommand},
+		{name: "interval", form: "SECONDS", min: 1, max: 1, set: func(c *converter, to *Script, s *Statement) {
+			if value, ok := c.seconds(s, "interval", s.Arguments()[0]); ok {
+				to.Interval = value
+			}
+		}},
+		{name: "timeout", form: "SECONDS", min: 1, max: 1, set: func(c *converter, to *Script, s *Statement) {
+			if value, ok := c.seconds(s, "timeout", s.Arguments()[0]); ok {
+				to.Timeout = value
+			}
+		}},
+		{name: "weight", form: "N [reverse]", min: 1, max: 2, set: func(c *converter, to *Script, s *Statement) {
+			if value, ok := c.weight(s, s.Arguments(), &to.Reverse); ok {
+				to.Weight = value
+			}
+		}},
+		{name: "rise", form: "COUNT", min: 1, max: 1, set: func(c *converter, to *Script, s *Statement) {
+			if value, ok := c.integer(s, "rise", s.Arguments()[0], 1, maxResults); ok {
+				to.Rise = value
+			}
+		}},
+		{name: "fall", form: "COUNT", min: 1, max: 1, set: func(c *converter, to *Script, s *Statement) {
+			if value, ok := c.integer(s, "fall", s.Arguments()[0], 1, maxResults); ok {
+				to.Fall = value
+			}
+		}},
+		{name: "init_fail", set: func(_ *converter, to *Script, _ *Statement) { to.InitFail = true }},
+		{name: "user", form: "USER [GROUP]", min: 1, max: 2, set: func(_ *converter, to *Script, s *Statement) {
+			to.User, to.Group = user(s.Arguments())
+		}},
+	},
+}
+
+// maxResults bounds rise and fall, so that their sum fits 32 bits.
+const maxResults = math.MaxInt32 / 2
+
+func addScript(c *converter, to *Config, s *Statement) {
+	script := Script{
+		Name:     s.Arguments()[0],
+		Interval: time.Second,
+		Rise:     1,
+		Fall:     1,
+		Position: s.Position,
+	}
+	for _, other := range to.Scripts {
+		if other.Name == script.Name {
+			c.fail(s.Position, "vrrp_script %q was defined on line %d already", script.Name, other.Position.Line)
+			break
+		}
+	}
+	found := scriptKeywords.apply(c, &script, s.Block.Nodes)
+	if _, ok := found["script"]; !ok {
+		c.fail(s.Position, "vrrp_script %q has no script", script.Name).Hint = `add: script "PROGRAM [ARGUMENT ...]"`
+	}
+	if script.Timeout == 0 {
+		script.Timeout = script.Interval
+	}
+	to.Scripts = append(to.Scripts, script)
+}
+
+func setCommand(c *converter, to *Script, s *Statement) {
+	command, extra, err := commandWords(s.Raw)
+	if err != nil {
+		c.fail(s.Position, "script: %v", err)
+		return
+	}
+	if extra {
+		c.warn(s.Position, "keepalived drops the words after %q here; they are kept as arguments", command[0]).Hint =
+			"put the whole command in quotes"
+	}
+	to.Command = command
+}

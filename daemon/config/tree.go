@@ -1,0 +1,103 @@
+package config
+
+import "fmt"
+
+// ParseTree reads the syntax of a text: its statements, blocks and comments.
+// It knows no keyword. name is what messages call the text. The error joins
+// one *Error a fault.
+func ParseTree(name string, text []byte) (*Tree, error) {
+	if fault := checkText(name, text); fault != nil {
+		return nil, join([]*Error{fault})
+	}
+	pieces, faults := scan(name, string(text))
+	b := &treeBuilder{tree: &Tree{File: name}, faults: faults}
+	for _, p := range pieces {
+		b.add(p)
+	}
+	b.finish()
+	if len(b.faults) > 0 {
+		return nil, join(b.faults)
+	}
+	return b.tree, nil
+}
+
+// treeBuilder nests pieces.
+type treeBuilder struct {
+	tree    *Tree
+	open    []*Statement // the blocks that are open, outermost first
+	headed  *Statement   // the statement that a { would belong to, or nil
+	closed  *Statement   // the last block that was closed, for hints
+	faults  []*Error
+	surplus bool // a surplus } was reported; one report is enough
+}
+
+func (b *treeBuilder) add(p piece) {
+	at := Position{File: b.tree.File, Line: p.line}
+	switch p.kind {
+	case pieceComment:
+		b.append(&Comment{Position: at, Text: p.text})
+	case pieceWords:
+		b.headed = &Statement{Position: at, Words: splitWords(p.text), Raw: p.text}
+		b.append(b.headed)
+	case pieceOpen:
+		b.openBlock(at)
+	case pieceClose:
+		b.closeBlock(at)
+	}
+}
+
+func (b *treeBuilder) append(n Node) {
+	if len(b.open) == 0 {
+		b.tree.Nodes = append(b.tree.Nodes, n)
+		return
+	}
+	block := b.open[len(b.open)-1].Block
+	block.Nodes = append(block.Nodes, n)
+}
+
+func (b *treeBuilder) openBlock(at Position) {
+	head := b.headed
+	if head == nil {
+		b.faults = append(b.faults, &Error{Position: at, Message: `"{" without a keyword before it`})
+		// The block is kept open, so that its } is not reported as well.
+		head = &Statement{Position: at, Words: []string{""}}
+	}
+	head.Block = &Block{Open: at}
+	b.open = append(b.open, head)
+	b.headed = nil
+}
+
+func (b *treeBuilder) closeBlock(at Position) {
+	b.headed = nil
+	if len(b.open) == 0 {
+		if b.surplus {
+			return
+		}
+		b.surplus = true
+		fault := &Error{Position: at, Message: `"}" closes no block`}
+		if b.closed != nil {
+			fault.Hint = fmt.Sprintf("%q, which began on line %d, was closed on line %d",
+				b.closed.Raw, b.closed.Position.Line, b.closed.Block.Close.Line)
+		}
+		b.faults = append(b.faults, fault)
+		return
+	}
+	last := len(b.open) - 1
+	b.closed = b.open[last]
+	b.closed.Block.Close = at
+	b.open = b.open[:last]
+}
+
+// finish reports the blocks that nothing closed.
+func (b *treeBuilder) finish() {
+	for _, s := range b.open {
+		if s.Raw == "" {
+			continue // its { was reported
+		}
+		b.faults = append(b.faults, &Error{
+			Position: s.Position,
+			Message:  fmt.Sprintf("the block %q that begins here is never closed", s.Raw),
+			Hint:     `add the missing "}"`,
+		})
+	}
+}
