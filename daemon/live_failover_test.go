@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"takeover/daemon/vrrp"
+)
+
+// slack is what a busy machine may add to a time of the protocol.
+const slack = 20 * time.Millisecond
+
+func skew(priority uint8) time.Duration { return vrrp.Parameters{Priority: priority}.SkewTime() }
+
+// within reports a takeover that came early or too late.
+func within(t *testing.T, what string, got, wanted time.Duration) {
+	t.Helper()
+	t.Logf("%s: %s, theory %s, overhead %s", what, got, wanted, got-wanted)
+	if got < wanted-time.Millisecond || got > wanted+slack {
+		t.Errorf("%s: %s, want %s to %s", what, got, wanted, wanted+slack)
+	}
+}
+
+func TestLiveElectionAndOrderlyHandover(t *testing.T) {
+	l := newLab(t)
+	a := l.vipd(1, 250, "")
+	l.vipd(2, 240, "")
+	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
+	if l.holds(2) {
+		t.Error("node 2 holds the address as well")
+	}
+	mark := l.seen.mark()
+	a.signal(a.worker(), syscall.SIGTERM)
+	farewell := l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
+	taken := l.awaitFrame(mark, time.Second, "announcement of node 2", announcementOf(2))
+	within(t, "handover", taken.at.Sub(farewell.at), skew(240))
+	<-a.ended
+	if l.holds(1) || !l.holds(2) {
+		t.Errorf("node 1 holds %t, node 2 holds %t", l.holds(1), l.holds(2))
+	}
+}
+
+func TestLiveLinkDownAndUp(t *testing.T) {
+	l := newLab(t)
+	a := l.vipd(1, 250, "")
+	l.vipd(2, 240, "")
+	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
+	mark := l.seen.mark()
+	l.ip("-n", l.names+"switch", "link", "set", "p1", "down")
+	a.awaitLog(`reason="interface eth0 down"`)
+	l.awaitFrame(mark, 5*time.Second, "announcement of node 2", announcementOf(2))
+	if l.holds(1) {
+		t.Error("node 1 still holds the address")
+	}
+	mark = l.seen.mark()
+	l.ip("-n", l.names+"switch", "link", "set", "p1", "up")
+	l.awaitFrame(mark, 6*time.Second, "announcement of node 1", announcementOf(1))
+}
+
+func TestLiveRemovedAddressIsPutBack(t *testing.T) {
+	l := newLab(t)
+	l.vipd(1, 250, "")
+	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
+	l.await(time.Second, "the address is set", func() bool { return l.holds(1) })
+	mark := l.seen.mark()
+	l.ip("-n", l.names+"1", "addr", "del", liveAddress, "dev", "eth0")
+	l.awaitFrame(mark, time.Second, "announcement of node 1", announcementOf(1))
+	if !l.holds(1) {
+		t.Error("the address is not put back")
+	}
+}
+
+// The peer is stopped for longer than its Active_Down_Interval. What it finds
+// first when it goes on are the advertisements that waited.
+func TestLiveStoppedBackupDoesNotTakeOver(t *testing.T) {
+	l := newLab(t)
+	l.vipd(1, 250, "")
+	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
+	b := l.vipd(2, 240, "")
+	b.awaitLog("to=Backup")
+	b.signal(b.worker(), syscall.SIGSTOP)
+	mark := l.seen.mark()
+	advertised := 0
+	l.awaitFrame(mark, 8*time.Second, "five advertisements of node 1", func(frame) bool {
+		advertised = len(l.seen.frames[mark:])
+		return advertised >= 5
+	})
+	b.signal(b.worker(), syscall.SIGCONT)
+	mark = l.seen.mark()
+	l.awaitFrame(mark, 2*time.Second, "advertisement of node 1", advertisementOf(1, 250))
+	if text := b.logText(); strings.Contains(text, "to=Active") {
+		t.Error("node 2 took over")
+	}
+}
+
+func TestLiveHandoverFromAndToKeepalived(t *testing.T) {
+	t.Run("from keepalived", func(t *testing.T) {
+		l := newLab(t)
+		a := l.keepalived(1, 250)
+		l.vipd(2, 240, "")
+		l.awaitFrame(0, 6*time.Second, "announcement of keepalived", announcementOf(1))
+		l.awaitFrame(0, 2*time.Second, "second advertisement", advertisementOf(1, 250))
+		mark := l.seen.mark()
+		a.signal(a.process.Process.Pid, syscall.SIGTERM)
+		farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of keepalived", advertisementOf(1, 0))
+		taken := l.awaitFrame(mark, 2*time.Second, "announcement of vipd", announcementOf(2))
+		within(t, "keepalived to vipd", taken.at.Sub(farewell.at), skew(240))
+		<-a.ended
+	})
+	t.Run("to keepalived", func(t *testing.T) {
+		l := newLab(t)
+		a := l.vipd(1, 250, "")
+		l.keepalived(2, 240)
+		l.awaitFrame(0, 6*time.Second, "announcement of vipd", announcementOf(1))
+		mark := l.seen.mark()
+		l.awaitFrame(mark, 2*time.Second, "second advertisement", advertisementOf(1, 250))
+		l.awaitFrame(mark, 2*time.Second, "third advertisement", advertisementOf(1, 250))
+		mark = l.seen.mark()
+		a.signal(a.worker(), syscall.SIGTERM)
+		farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of vipd", advertisementOf(1, 0))
+		taken := l.awaitFrame(mark, 2*time.Second, "announcement of keepalived", announcementOf(2))
+		within(t, "vipd to keepalived", taken.at.Sub(farewell.at), skew(240))
+		<-a.ended
+	})
+}

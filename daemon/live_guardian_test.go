@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestLiveGuardianReleasesForAKilledWorker(t *testing.T) {
+	l := newLab(t)
+	a := l.vipd(1, 250, "")
+	l.vipd(2, 240, "")
+	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
+	l.await(time.Second, "the address is set", func() bool { return l.holds(1) })
+	mark, killed := l.seen.mark(), time.Now()
+	a.signal(a.worker(), syscall.SIGKILL)
+	farewell := l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
+	held := l.holds(1)
+	taken := l.awaitFrame(mark, time.Second, "announcement of node 2", announcementOf(2))
+	t.Logf("kill to priority 0: %s", farewell.at.Sub(killed))
+	within(t, "killed to taken over", taken.at.Sub(killed), skew(240))
+	if held {
+		t.Error("node 1 still held the address right after its priority 0")
+	}
+	a.awaitLogTimes("msg=ready", 2)
+	mark = l.seen.mark()
+	l.awaitFrame(mark, 6*time.Second, "announcement of node 1", announcementOf(1))
+}
+
+func TestLiveKilledGuardianIsReplaced(t *testing.T) {
+	l := newLab(t)
+	a := l.vipd(1, 250, "")
+	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
+	first := a.guardian()
+	a.signal(first, syscall.SIGKILL)
+	a.awaitLogTimes("guardian started", 2)
+	second := a.guardian()
+	if first == second {
+		t.Fatal("the guardian is the same")
+	}
+	if n := strings.Count(a.logText(), "state changed"); n != 2 {
+		t.Errorf("%d transitions, want 2", n)
+	}
+	// The new one knows what the worker holds.
+	mark := l.seen.mark()
+	a.signal(a.worker(), syscall.SIGKILL)
+	l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
+}
+
+func TestLiveTerminatedTogetherReleasesOnce(t *testing.T) {
+	l := newLab(t)
+	a := l.vipd(1, 250, "")
+	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
+	mark := l.seen.mark()
+	for _, pid := range l.pids(1) {
+		a.signal(pid, syscall.SIGTERM)
+	}
+	<-a.ended
+	l.await(time.Second, "no process is left", func() bool { return len(l.pids(1)) == 0 })
+	farewells := 0
+	for _, f := range l.seen.since(mark) {
+		if advertisementOf(1, 0)(f) {
+			farewells++
+		}
+	}
+	if farewells != 1 {
+		t.Errorf("%d times priority 0, want 1", farewells)
+	}
+	if l.holds(1) {
+		t.Error("the address is still held")
+	}
+	if strings.Contains(a.logText(), "worker died") {
+		t.Error("the guardian took the orderly end for a death")
+	}
+}
