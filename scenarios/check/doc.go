@@ -1,0 +1,20 @@
+// Package check judges a trial from its history and from nothing else.
+//
+// Each judge stands in its own file and returns findings, with the events that
+// prove them:
+//
+//   - completeness: the evidence is there; what lacks it fails, never passes
+//   - safety: nobody owns the VIP beside another outside declared windows
+//   - liveness: the VIP answers under the fault and afterwards, and the right
+//     node has it again in time
+//   - ownership: the client's neighbour entry points at the owner, and who
+//     takes over announces it
+//   - timing: the RFC's timers and the observed phase explain the takeover
+//
+// A bound with a margin means nothing on a machine that was late by more than
+// half of that margin: what depends on it is inconclusive then, whichever way
+// it looks. The canary tells. Nothing else is excused by a busy machine.
+//
+// There is no clock and no input or output in here. Of ours it imports only
+// package history.
+package check

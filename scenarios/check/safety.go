@@ -1,0 +1,119 @@
+package check
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"takeover/scenarios/history"
+)
+
+// checkSafety wants at most one owner of the VIP from the moment the cluster
+// was settled: as the hosts themselves hold it, and as the segment sees it.
+// Where two owners are declared they may be there from the fault until
+// Active_Down_Interval after its healing.
+func checkSafety(e *evidence) []history.Finding {
+	return slices.Concat(checkHeld(e), checkSeen(e))
+}
+
+func (e *evidence) declared() history.Window {
+	if !e.course.Trial.Expect.TwoOwners {
+		return history.Window{}
+	}
+	return history.Window{
+		From: e.course.Fault.At,
+		To:   e.course.Heal.At + e.cluster.LongestDownInterval() + HandoverOverlapMax,
+	}
+}
+
+// overlap is a stretch with more than one owner.
+type overlap struct {
+	history.Window
+	hosts []string
+	proof []int
+}
+
+// undeclared is how much of the window lies outside the declared one.
+func (e *evidence) undeclared(w history.Window) time.Duration {
+	return w.Length() - w.Overlap(e.declared()).Length()
+}
+
+func (e *evidence) judged() history.Window {
+	return history.Window{From: e.course.Settled().From, To: e.course.End}
+}
+
+// checkHeld reads the addresses in the hosts.
+func checkHeld(e *evidence) []history.Finding {
+	var overlaps []overlap
+	var open bool // the last overlap still lasts
+	for i, holding := range e.holdings {
+		w := holding.Overlap(e.judged())
+		if len(holding.Hosts) < 2 || w.Length() == 0 {
+			open = false
+			continue
+		}
+		if !open {
+			overlaps = append(overlaps, overlap{Window: w})
+			open = true
+		}
+		last := &overlaps[len(overlaps)-1]
+		last.To = w.To
+		last.hosts = union(last.hosts, holding.Hosts)
+		last.proof = append(last.proof, holding.Event)
+		if i+1 < len(e.holdings) && len(e.holdings[i+1].Hosts) < 2 {
+			last.proof = append(last.proof, e.holdings[i+1].Event)
+		}
+	}
+	var findings []history.Finding
+	for _, o := range overlaps {
+		if e.undeclared(o.Window) > HandoverOverlapMax {
+			findings = append(findings, fail(safety, o.proof, "%s had %s at the same time for %s%s",
+				strings.Join(o.hosts, " and "), e.course.VIP(), short(o.Length()), e.beyond(o.Window)))
+		}
+	}
+	return findings
+}
+
+// checkSeen reads the answers to the owner probe. Its period is its
+// resolution: it is granted on top.
+func checkSeen(e *evidence) []history.Finding {
+	period := e.course.Trial.ProbePeriods[history.StreamOwners]
+	var overlaps []overlap
+	open := false
+	for _, o := range e.owners {
+		if len(o.Body.Answers) < 2 || !e.judged().Contains(o.At) {
+			open = false
+			continue
+		}
+		if !open {
+			overlaps = append(overlaps, overlap{Window: history.Window{From: o.At}, proof: []int{o.ID, o.ID}})
+			open = true
+		}
+		last := &overlaps[len(overlaps)-1]
+		last.To = o.At + period
+		last.hosts = union(last.hosts, o.Body.Answers)
+		last.proof[1] = o.ID
+	}
+	var findings []history.Finding
+	for _, o := range overlaps {
+		if e.undeclared(o.Window) > HandoverOverlapMax+period {
+			findings = append(findings, fail(safety, slices.Compact(o.proof), "%s both answered for %s during %s%s",
+				strings.Join(o.hosts, " and "), e.course.VIP(), short(o.Length()), e.beyond(o.Window)))
+		}
+	}
+	return findings
+}
+
+// beyond says where an overlap stands in respect of what was declared.
+func (e *evidence) beyond(w history.Window) string {
+	if e.course.Trial.Expect.TwoOwners {
+		return ", of which " + short(e.undeclared(w)) + " outside the declared time"
+	}
+	return "; two owners are not declared for this fault"
+}
+
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}

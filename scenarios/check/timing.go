@@ -1,0 +1,129 @@
+package check
+
+import (
+	"slices"
+	"time"
+
+	"takeover/scenarios/history"
+)
+
+// checkTiming wants the takeover to be explained: by the last advertisement
+// that the new Active heard, to ResidualMax, and by the fault itself, to
+// AnswerMargin beyond its upper bound. Earlier than the fault's lower bound is
+// no fault of its own: a guardian may say goodbye for a dead Active, and the
+// residual judges that. On a busy machine the findings become one, that is
+// inconclusive.
+func checkTiming(e *evidence) []history.Finding {
+	var findings []history.Finding
+	if e.failover.Happened() {
+		findings = slices.Concat(checkResidual(e), checkBounds(e))
+	} else {
+		findings = checkSilence(e)
+	}
+	busy := e.busiest(e.timed())
+	if busy.Body.DelayMax <= canaryLimit {
+		return findings
+	}
+	f := fail(timing, []int{busy.ID}, "the machine stood still for %s, so a bound of %s means nothing",
+		short(busy.Body.DelayMax), ResidualMax)
+	f.Verdict = history.Inconclusive
+	for _, finding := range findings {
+		f.Text += "; " + finding.Text
+		f.Events = append(f.Events, finding.Events...)
+	}
+	return []history.Finding{f}
+}
+
+// timed is the window in which a delay would falsify the times: from the last
+// advertisement, or the fault if that is earlier, until the first answer.
+func (e *evidence) timed() history.Window {
+	w := e.course.Faulted()
+	if answered, ok := e.failover.AnsweredAt(history.StreamICMP); ok {
+		w.To = answered
+	}
+	if last := e.failover.LastAdvert; last != nil {
+		w.From = min(w.From, last.At)
+	}
+	return w
+}
+
+func checkResidual(e *evidence) []history.Finding {
+	h := e.failover
+	expected, ok := h.Expected()
+	if !ok {
+		return []history.Finding{fail(timing, nil,
+			"%s took over, but no advertisement from %s that it had heard explains when", h.New, h.Old)}
+	}
+	if h.FirstAdvert == nil {
+		return nil // for completeness
+	}
+	residual := h.FirstAdvert.At - expected
+	if residual.Abs() <= ResidualMax {
+		return nil
+	}
+	how := "late"
+	if residual < 0 {
+		how = "early"
+	}
+	return []history.Finding{fail(timing, []int{h.LastAdvert.ID, h.FirstAdvert.ID},
+		"%s took over %s %s: it was due %s after the last advertisement it heard (priority %d)",
+		h.New, short(residual.Abs()), how, short(h.Timer), h.LastAdvert.Body.Priority)}
+}
+
+func checkBounds(e *evidence) []history.Finding {
+	bounds, ok := history.FaultBounds(e.course, e.failover.New)
+	answered, found := e.failover.AnsweredAt(history.StreamICMP)
+	if !ok || !found {
+		return nil // unanswered is for liveness
+	}
+	fault := e.course.Fault
+	took, limit := answered-fault.At, bounds.To+fault.Body.Took+AnswerMargin
+	if took <= limit {
+		return nil
+	}
+	return []history.Finding{fail(timing, []int{fault.ID, e.failover.Answers[history.StreamICMP].ID},
+		"the first answer came %s after the fault; its bound is %s and %s margin",
+		short(took), short(bounds.To), AnswerMargin)}
+}
+
+// checkSilence wants somebody to have taken over when a Backup's timer ran out
+// under the fault: that nobody did is right only while nobody was due. The
+// best Backup is the one whose timer ends first.
+func checkSilence(e *evidence) []history.Finding {
+	faulted, old := e.course.Faulted(), e.cluster.Node(e.failover.Old)
+	backup, ok := e.bestBackup(old.Name)
+	if !ok {
+		return nil
+	}
+	var last *history.Seen[history.Advert]
+	var silence time.Duration
+	overdue := func(until time.Duration) bool {
+		if last == nil {
+			return false
+		}
+		silence = until - last.At
+		return silence > e.cluster.Timer(last.Body, backup.Priority)+ResidualMax
+	}
+	for _, a := range e.adverts {
+		if a.Host != backup.Name || a.Body.Direction != history.ToHost || a.Body.VRID != e.cluster.VRID ||
+			a.Body.Source != old.Address || a.At >= faulted.To || !backup.Quiets(a.Body, backup.Priority) {
+			continue
+		}
+		if a.At > faulted.From && overdue(a.At) {
+			break
+		}
+		last = &a
+	}
+	if !overdue(faulted.To) {
+		return nil
+	}
+	return []history.Finding{fail(timing, []int{last.ID},
+		"nobody took over, though %s heard nothing from %s for %s after an advertisement of priority %d",
+		backup.Name, old.Name, short(silence), last.Body.Priority)}
+}
+
+func (e *evidence) bestBackup(active string) (history.Node, bool) {
+	rest := e.cluster
+	rest.Nodes = slices.DeleteFunc(slices.Clone(rest.Nodes), func(n history.Node) bool { return n.Name == active })
+	return rest.Preferred(), len(rest.Nodes) > 0
+}
