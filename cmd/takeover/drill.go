@@ -91,7 +91,7 @@ func defaultParallel() int { return max(2, runtime.NumCPU()*5/2) }
 
 func randomSeed() uint64 {
 	var seed [8]byte
-	rand.Read(seed[:]) //nolint:errcheck // documented never to fail
+	_, _ = rand.Read(seed[:]) // documented never to fail
 	return binary.LittleEndian.Uint64(seed[:]) >> 32
 }
 

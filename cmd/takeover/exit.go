@@ -50,8 +50,7 @@ func couldNotRun(err error) error { return exitError{exitCouldNotRun, err} }
 // printError prints "error:", and "hint:" where there is one.
 func printError(w io.Writer, err error) {
 	fmt.Fprintf(w, "error: %v\n", err)
-	var hint hintError
-	if errors.As(err, &hint) {
+	if hint, ok := errors.AsType[hintError](err); ok {
 		fmt.Fprintf(w, "hint: %s\n", hint.hint)
 	}
 }

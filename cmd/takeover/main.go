@@ -35,8 +35,7 @@ func run(args []string) int {
 	if err == nil {
 		return exitPass
 	}
-	var exit exitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[exitError](err); ok {
 		if exit.err != nil {
 			printError(root.ErrOrStderr(), exit.err)
 		}

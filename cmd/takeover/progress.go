@@ -19,7 +19,6 @@ import (
 type progress struct {
 	out  io.Writer
 	live bool
-	keep bool
 
 	mu     sync.Mutex
 	start  time.Time

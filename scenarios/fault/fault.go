@@ -57,7 +57,8 @@ func (WorkerKilled) Name() string   { return "worker-killed" }
 func (GuardianKilled) Name() string { return "guardian-killed" }
 
 // Summary implements Fault.
-func (NginxKilled) Summary() string    { return "SIGKILL to nginx's master and workers" }
+func (NginxKilled) Summary() string { return "SIGKILL to nginx's master and workers" }
+
 func (AdvertsDropped) Summary() string { return "the switch drops the host's VRRP (IP protocol 112)" }
 func (LinkLoss) Summary() string       { return "carrier down at the switch's port" }
 func (DaemonStopped) Summary() string  { return "SIGTERM to the VRRP daemon" }

@@ -31,7 +31,7 @@ func (w *World) observe() error {
 		if host.Name == observerName {
 			continue
 		}
-		watch, err := probe.StartHostWatch(w.clock, w.log, probe.HostOptions{
+		watch, err := probe.WatchHost(w.clock, w.log, probe.HostOptions{
 			Host: host.Name, Namespace: w.lab.Host(host.Name).Network.Path(), Neighbours: host.Name == clientName,
 		})
 		if err != nil {
@@ -109,7 +109,7 @@ func (w *World) startClient() error {
 	command := sandbox.Command{Name: "the client's probes", Output: os.Stderr, Stdout: writer, Env: environment()}
 	command.Path, command.Args = sandbox.RoleCommand(probeRole, string(options))
 	process, err := machine.Start(command)
-	writer.Close()
+	_ = writer.Close()
 	if err != nil {
 		return errors.Join(err, reader.Close())
 	}
@@ -117,7 +117,7 @@ func (w *World) startClient() error {
 	var readError error
 	reading.Go(func() {
 		readError = probe.ReadClient(reader, w.log)
-		reader.Close()
+		_ = reader.Close()
 		if err := w.clientEnded(process); err != nil {
 			readError = errors.Join(readError, err)
 		}
@@ -156,4 +156,3 @@ func runProbe(args []string) error {
 	defer stop()
 	return probe.RunClient(ctx, o, os.Stdout)
 }
-

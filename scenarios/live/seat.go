@@ -85,7 +85,7 @@ func (n *node) startDaemon(w *World) error {
 		Args: n.subject.args(n.files), Env: environment(),
 	}
 	process, err := n.start(w, command, n.files.log, func(r io.Reader, log io.Writer) error {
-		return probe.Transitions(r, log, w.clock, w.log, n.seat.Name)
+		return probe.Transitions(w.clock, w.log, r, probe.TransitionOptions{Host: n.seat.Name, Copy: log})
 	})
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -185,7 +185,8 @@ func tail(path string, lines int) string {
 func (n *node) diagnosis() string {
 	var parts []string
 	for _, log := range []struct{ name, path string }{
-		{n.subject.name, n.files.log}, {"nginx", n.files.nginxLog},
+		{n.subject.name, n.files.log},
+		{"nginx", n.files.nginxLog},
 		{"nginx's errors", filepath.Join(n.files.directory, "nginx-error.log")},
 	} {
 		if text := tail(log.path, 5); text != "" {

@@ -97,8 +97,8 @@ func Start(plan Plan, directory string, progress func(Progress)) (*Trial, error)
 	go t.follow(reader, progress)
 	go func() {
 		<-box.Done()
-		writer.Close()
-		log.Close()
+		_ = writer.Close()
+		_ = log.Close()
 	}()
 	return t, nil
 }
@@ -127,9 +127,16 @@ func (t *Trial) follow(reader io.Reader, progress func(Progress)) {
 	}
 	err := t.box.Wait(context.Background())
 	if !finished {
-		t.err = fmt.Errorf("%w: its process ended early (%v): see %s in its directory", ErrBroken, err, harnessLog)
+		t.err = fmt.Errorf("%w: its process ended early: %w: see %s in its directory", ErrBroken, orSilent(err), harnessLog)
 		close(t.finished)
 	}
+}
+
+func orSilent(err error) error {
+	if err == nil {
+		return errors.New("it said nothing")
+	}
+	return err
 }
 
 func (p Progress) err() error {

@@ -42,7 +42,7 @@ daemon off;
 user root;
 worker_processes 1;
 pid /run/nginx.pid;
-error_log %[1]s/nginx-error.log notice;
+error_log %[1]s/nginx-error.log warn;
 events {}
 http {
     access_log %[1]s/nginx-access.log;

@@ -109,7 +109,7 @@ func (l *Lab) namespace(name string) (ns.NetNS, error) {
 		defer before.Close()
 		made, err := netns.NewNamed(name)
 		if err == nil {
-			made.Close()
+			_ = made.Close()
 		}
 		if back := netns.Set(before); back != nil {
 			return errors.Join(err, back) // the thread is lost: it stays locked

@@ -45,7 +45,7 @@ func StartHost(name string, network ns.NetNS) (*Host, error) {
 		},
 	}
 	err = network.Do(func(ns.NetNS) error { return command.Start() })
-	readyWriter.Close()
+	_ = readyWriter.Close()
 	if err != nil {
 		return nil, fmt.Errorf("start host %s: %w", name, err)
 	}
@@ -96,7 +96,7 @@ func hostInit(args []string) error {
 	if _, err := ready.Write([]byte{1}); err != nil {
 		return err
 	}
-	ready.Close()
+	_ = ready.Close()
 	for range children {
 		for {
 			pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)

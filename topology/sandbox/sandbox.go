@@ -59,7 +59,7 @@ func Start(o Options) (*Sandbox, error) {
 	started := make(chan error)
 	go s.run(started)
 	if err := <-started; err != nil {
-		writer.Close()
+		_ = writer.Close()
 		return nil, startError(err)
 	}
 	return s, nil
@@ -76,7 +76,7 @@ func (s *Sandbox) run(started chan<- error) {
 		return
 	}
 	s.err = s.command.Wait()
-	s.lifeline.Close()
+	_ = s.lifeline.Close()
 	close(s.done)
 }
 

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"takeover/scenarios/fault"
+	"takeover/topology/sandbox"
+)
+
+const (
+	killRole = "kill-machine"
+	// kills are done in waves of drills that run side by side.
+	kills, wave = 100, 25
+	// A drill of one trial takes about this long when nothing disturbs it.
+	drillTakes = 25 * time.Second
+	// waveBound is when a wave that is still there has left something behind.
+	waveBound = 90 * time.Second
+)
+
+// TestKilledDrillLeavesNothing kills the harness at 100 random moments, from
+// the first millisecond of a drill to its end, and looks at the machine
+// afterwards. The machine is a sandbox itself, so that nothing else runs there
+// that could be mistaken for a remainder.
+func TestKilledDrillLeavesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a minute")
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	var out bytes.Buffer
+	box, err := sandbox.Start(sandbox.Options{
+		Role: killRole, Args: []string{strconv.FormatUint(seed, 10)}, Dir: t.TempDir(), Output: &out, Errors: &out,
+	})
+	if errors.Is(err, sandbox.ErrNoPermission) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := box.Wait(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	t.Log(out.String())
+}
+
+// killMachine is process 1 of the machine on which drills are killed.
+func killMachine(args []string) error {
+	_, rest, err := sandbox.Enter(args)
+	if err != nil {
+		return err
+	}
+	seed, err := strconv.ParseUint(rest[0], 10, 64)
+	if err != nil {
+		return err
+	}
+	random := rand.New(rand.NewPCG(seed, 0))
+	before, err := remainders()
+	if err != nil {
+		return err
+	}
+	for first := 0; first < kills; first += wave {
+		if err := killWave(random, first); err != nil {
+			return err
+		}
+		after, err := remainders()
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(before, after) {
+			return fmt.Errorf("after %d kills the machine is not as before\nbefore:\n%s\nafter:\n%s",
+				first+wave, strings.Join(before, "\n"), strings.Join(after, "\n"))
+		}
+	}
+	fmt.Printf("%d drills killed, nothing left\n", kills)
+	return nil
+}
+
+// killWave starts drills, kills each at its moment, and reaps until there is
+// no process left: those that a killed drill left are ours then.
+func killWave(random *rand.Rand, first int) error {
+	faults := fault.All()
+	for i := range wave {
+		path, argv := sandbox.RoleCommand(cliRole, "drill", "--fault", faults[random.IntN(len(faults))].Name(),
+			"--out", filepath.Join(sandbox.Dir, fmt.Sprint("drill", first+i)), "--vipd", os.Getenv(vipdVariable))
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		process, err := os.StartProcess(path, argv, &os.ProcAttr{Env: os.Environ(), Files: []*os.File{null, null, null}})
+		_ = null.Close()
+		if err != nil {
+			return err
+		}
+		// Half of the moments fall into building up, the rest anywhere.
+		moment := time.Duration(random.Float64() * float64(drillTakes))
+		if i%2 == 0 {
+			moment = time.Duration(math.Pow(2000, random.Float64()) * float64(time.Millisecond))
+		}
+		time.AfterFunc(moment, func() { unix.Kill(process.Pid, unix.SIGKILL) }) //nolint:errcheck // it may have ended
+	}
+	late := time.AfterFunc(waveBound, func() {
+		left, _ := remainders()
+		fmt.Fprintf(os.Stderr, "%s after the start of the wave there are still:\n%s\n", waveBound, strings.Join(left, "\n"))
+		os.Exit(1)
+	})
+	defer late.Stop()
+	for {
+		_, err := unix.Wait4(-1, nil, 0, nil)
+		if errors.Is(err, unix.ECHILD) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// remainders lists everything that a drill could leave on a machine: network
+// namespaces with a process or a name, links, processes, mounts, files in /run.
+func remainders() ([]string, error) {
+	var all []string
+	links, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	for _, link := range links {
+		all = append(all, "link "+link.Name)
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil, err
+	}
+	for _, process := range processes {
+		command, _ := os.ReadFile(process + "/cmdline")
+		space, _ := os.Readlink(process + "/ns/net")
+		all = append(all, fmt.Sprintf("process %q in %s", command, space))
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, strings.Split(string(mounts), "\n")...)
+	for _, pattern := range []string{"/run/*", "/run/netns/*", "/run/takeover/*"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, files...)
+	}
+	return all, nil
+}

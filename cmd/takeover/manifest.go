@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"takeover/scenarios/live"
+)
+
+// manifest says what a run was made of, so that it can be made again.
+type manifest struct {
+	Format      int               `json:"format"` // now 1
+	Started     time.Time         `json:"started"`
+	CommandLine []string          `json:"command_line"`
+	Seed        uint64            `json:"seed"`
+	Takeover    string            `json:"takeover"`
+	Programs    map[string]string `json:"programs"` // version lines by name
+	Kernel      string            `json:"kernel"`
+	Processors  int               `json:"processors"`
+	Root        bool              `json:"root"` // otherwise in a user namespace
+	Files       []string          `json:"files"`
+	Trials      []string          `json:"trials"` // their directories
+}
+
+const manifestFile = "manifest.json"
+
+func newManifest(c live.Campaign, started time.Time) manifest {
+	m := manifest{
+		Format: 1, Started: started.UTC(), CommandLine: os.Args, Seed: c.Seed,
+		Takeover: version + " " + runtime.Version(), Programs: map[string]string{},
+		Kernel: kernel(), Processors: runtime.NumCPU(), Root: os.Geteuid() == 0,
+	}
+	for _, subject := range c.Subjects {
+		m.Programs[subject] = versionOf(map[string]string{
+			"vipd": c.Programs.VIPD, "keepalived": c.Programs.Keepalived,
+		}[subject], "--version")
+	}
+	m.Programs["nginx"] = versionOf(c.Programs.Nginx, "-v")
+	for _, seat := range c.Cluster.Seats {
+		m.Files = append(m.Files, seat.File)
+	}
+	for _, entry := range c.Entries() {
+		m.Trials = append(m.Trials, entry.Name)
+	}
+	return m
+}
+
+func (m manifest) write(directory string) error {
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(directory, manifestFile), append(data, '\n'), 0o644)
+}
+
+func kernel() string {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return ""
+	}
+	field := func(b []byte) string { return string(b[:max(0, bytes.IndexByte(b, 0))]) }
+	return field(name.Sysname[:]) + " " + field(name.Release[:]) + " " + field(name.Machine[:])
+}
+
+// versionOf is the first line that a program prints of its version.
+func versionOf(path, flag string) string {
+	if path == "" {
+		return "not installed"
+	}
+	out, err := exec.Command(path, flag).CombinedOutput()
+	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if err != nil && line == "" {
+		return err.Error()
+	}
+	return line
+}
