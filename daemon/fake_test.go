@@ -96,6 +96,7 @@ func (w *world) prepare(number int, c *config.Config) *node {
 		Index: 2, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(number)}), 24),
 	}}
 	n.loop = newLoop(c, slog.New(recorder{node: n}), n, &fakeAlarm{rings: make(chan struct{}, 1)})
+	n.loop.waitUntil = func(t time.Time) { time.Sleep(time.Until(t)) } // virtual
 	w.nodes = append(w.nodes, n)
 	return n
 }
@@ -257,6 +258,7 @@ func (c *fakeConn) Receive() (transport.Datagram, error) {
 		return transport.Datagram{}, transport.ErrEmpty
 	}
 	d := c.pending[0]
+	d.Arrived = time.Now()
 	c.pending = c.pending[1:]
 	return d, nil
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"takeover/daemon/config"
 	"takeover/daemon/vrrp"
@@ -18,6 +19,7 @@ type instance struct {
 
 	router   *vrrp.VirtualRouter // nil until there was a primary address
 	priority uint8               // the router's, as last told
+	latest   time.Time           // of the events it was stepped with
 
 	refusals throttle
 	failures throttle // of sending

@@ -10,6 +10,7 @@ import (
 
 	"takeover/daemon/config"
 	"takeover/daemon/netif"
+	"takeover/daemon/transport"
 	"takeover/daemon/vrrp"
 )
 
@@ -21,6 +22,8 @@ type loop struct {
 	alarm   alarm
 	// tell is called with what the guardian must know, whenever it changed.
 	tell func(guardedState)
+	// waitUntil returns at a time that is near; see transport.BusyWait.
+	waitUntil func(time.Time)
 
 	attachments map[string]*attachment // by the interface's name
 	ordered     []*attachment          // the same, in the configuration's order
@@ -54,6 +57,7 @@ func newLoop(c *config.Config, logger *slog.Logger, n network, a alarm) *loop {
 		network:     n,
 		alarm:       a,
 		tell:        func(guardedState) {},
+		waitUntil:   transport.BusyWait,
 		attachments: make(map[string]*attachment),
 		wake:        make(chan struct{}, 1),
 	}
@@ -205,27 +209,42 @@ func (l *loop) run(ctx context.Context, in inputs) {
 	}
 }
 
-// setAlarm sets the alarm to the earliest deadline.
-func (l *loop) setAlarm() {
-	var earliest time.Time
+// headStart is how long before a Backup's deadline the loop is awake: the time
+// that an idle processor and the scheduler take to wake a process. The rest is
+// spent waiting busily, so that a takeover starts when it is due. It costs
+// nothing as long as the Active advertises.
+const headStart = 250 * time.Microsecond
+
+// earliest is the first deadline, and when to wake for it.
+func (l *loop) earliest() (deadline, wake time.Time) {
+	var first *instance
 	for _, i := range l.instances {
-		if deadline, running := i.deadline(); running && (earliest.IsZero() || deadline.Before(earliest)) {
-			earliest = deadline
+		if d, running := i.deadline(); running && (first == nil || d.Before(deadline)) {
+			first, deadline = i, d
 		}
 	}
-	if earliest.Equal(l.alarmSet) {
+	if first != nil && first.state() == vrrp.Backup {
+		return deadline, deadline.Add(-headStart)
+	}
+	return deadline, deadline
+}
+
+// setAlarm sets the alarm to when the loop must wake next.
+func (l *loop) setAlarm() {
+	_, wake := l.earliest()
+	if wake.Equal(l.alarmSet) {
 		return
 	}
 	set := l.alarm.Stop
-	if !earliest.IsZero() {
-		set = func() error { return l.alarm.Set(earliest) }
+	if !wake.IsZero() {
+		set = func() error { return l.alarm.Set(wake) }
 	}
 	if err := set(); err != nil {
 		// The next step tries again; the kernel gives no reason to fail.
 		l.logger.Error("alarm not set", "error", err)
 		return
 	}
-	l.alarmSet = earliest
+	l.alarmSet = wake
 }
 
 // expire steps the machines whose deadline has come. Packets go first: after a
@@ -233,8 +252,11 @@ func (l *loop) setAlarm() {
 // the timer that they would have restarted.
 func (l *loop) expire() {
 	l.alarmSet = time.Time{}
-	for _, a := range l.ordered {
-		l.receive(a)
+	l.receiveAll()
+	deadline, wake := l.earliest()
+	if now := time.Now(); wake.Before(deadline) && now.Before(deadline) && !now.Before(wake) {
+		l.waitUntil(deadline)
+		l.receiveAll()
 	}
 	for _, i := range l.instances {
 		now := time.Now()

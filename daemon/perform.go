@@ -12,8 +12,13 @@ import (
 	"takeover/daemon/vrrp"
 )
 
-// step steps a machine and performs its actions.
+// step steps a machine and performs its actions. A packet's time of arrival may
+// lie before the last event; the machine's time does not go back.
 func (l *loop) step(now time.Time, i *instance, event vrrp.Event) {
+	if now.Before(i.latest) {
+		now = i.latest
+	}
+	i.latest = now
 	l.perform(now, i, i.router.Step(now, event))
 }
 

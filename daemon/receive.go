@@ -37,6 +37,13 @@ func (l *loop) receiveReadable() {
 	}
 }
 
+// receiveAll takes what is pending, whether or not the poller has told so yet.
+func (l *loop) receiveAll() {
+	for _, a := range l.ordered {
+		l.receive(a)
+	}
+}
+
 // receive takes what is pending on one interface.
 func (l *loop) receive(a *attachment) {
 	if a.conn == nil {
@@ -44,15 +51,14 @@ func (l *loop) receive(a *attachment) {
 	}
 	for range receiveMax {
 		datagram, err := a.conn.Receive()
-		now := time.Now()
 		var malformed *transport.HeaderError
 		switch {
 		case err == nil:
-			l.received(now, a, datagram)
+			l.received(datagram.Arrived, a, datagram)
 		case errors.Is(err, transport.ErrEmpty):
 			return
 		case errors.As(err, &malformed):
-			l.refused(now, "", &a.refusals, malformed.Source, vrrp.RefusedLength, malformed.Detail)
+			l.refused(time.Now(), "", &a.refusals, malformed.Source, vrrp.RefusedLength, malformed.Detail)
 		default:
 			l.logger.Debug("receive failed", "interface", a.name, "error", err)
 			return

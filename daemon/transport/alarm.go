@@ -70,3 +70,11 @@ func (a *Alarm) arm(in time.Duration) error {
 	}
 	return nil
 }
+
+// BusyWait returns at t and occupies the processor until then. It is for the
+// last fraction of a millisecond, which a sleeping process would oversleep:
+// waking up takes the longer the deeper the processor sleeps.
+func BusyWait(t time.Time) {
+	for time.Now().Before(t) {
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,6 +38,8 @@ type Conn struct {
 	name   string // the interface, for messages
 	index  int
 	buffer [receiveBufferBytes]byte
+	// control holds one timestamp and its header.
+	control [64]byte
 }
 
 // Listen opens a socket for the interface of that name and index: bound to
@@ -70,6 +73,9 @@ func prepare(fd int, name string, index int) error {
 	}
 	if err := setOptions(fd); err != nil {
 		return err
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		return fmt.Errorf("ask for timestamps: %w", err)
 	}
 	group := &unix.IPMreqn{Multiaddr: Group().As4(), Ifindex: int32(index)}
 	if err := unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP, group); err != nil {
@@ -126,9 +132,9 @@ func (c *Conn) Send(payload []byte) error {
 // there is none, a *HeaderError that what was taken is no usable IPv4 packet.
 // The payload is valid until the next call.
 func (c *Conn) Receive() (Datagram, error) {
-	n := 0
+	n, controls := 0, 0
 	err := c.do(func(fd int) (err error) {
-		n, _, err = unix.Recvfrom(fd, c.buffer[:], unix.MSG_DONTWAIT)
+		n, controls, _, _, err = unix.Recvmsg(fd, c.buffer[:], c.control[:], unix.MSG_DONTWAIT)
 		return err
 	})
 	switch {
@@ -137,7 +143,9 @@ func (c *Conn) Receive() (Datagram, error) {
 	case err != nil:
 		return Datagram{}, fmt.Errorf("receive on %s: %w", c.name, err)
 	}
-	return parseIPv4(c.buffer[:n])
+	d, err := parseIPv4(c.buffer[:n])
+	d.Arrived = arrival(c.control[:controls], time.Now())
+	return d, err
 }
 
 // Watch calls notify, from another goroutine, whenever packets have arrived,

@@ -4,13 +4,46 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
+
+// waitMax is the longest wait of a packet that Arrived makes up for. After a
+// pause of the process the buffer holds the oldest packets, not the latest:
+// their age says nothing of the sender.
+const waitMax = 5 * time.Millisecond
+
+// arrival is when a packet came that is read at now, by the kernel's timestamp
+// (SO_TIMESTAMPNS of socket(7)) in its control message.
+func arrival(control []byte, now time.Time) time.Time {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return now
+	}
+	for _, m := range messages {
+		if m.Header.Level != unix.SOL_SOCKET || m.Header.Type != unix.SCM_TIMESTAMPNS || len(m.Data) < 16 {
+			continue
+		}
+		stamp := time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:])))
+		// The kernel's is the time of day: compare it with ours, and go back
+		// on the monotonic clock.
+		if age := now.Round(0).Sub(stamp); age > 0 && age <= waitMax {
+			return now.Add(-age)
+		}
+	}
+	return now
+}
 
 // Datagram is a received IPv4 packet.
 type Datagram struct {
 	Source, Destination netip.Addr
 	TTL                 uint8
 	Payload             []byte // what follows the IP header
+	// Arrived is when the kernel took the packet from the interface. A packet
+	// that waited for longer than some milliseconds, because the process was
+	// not running, counts from when it was read.
+	Arrived time.Time
 }
 
 // HeaderError says why a received packet was not taken for a datagram.
