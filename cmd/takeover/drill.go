@@ -212,32 +212,42 @@ func (f *drillFlags) run(command *cobra.Command, files []string) error {
 	if err != nil {
 		return couldNotRun(err)
 	}
-	r := newRunRecord(campaign, directory)
-	if err := r.writeManifest(); err != nil {
+	if err := startRecord(campaign, directory); err != nil {
 		return couldNotRun(err)
 	}
 	bar := newProgress(os.Stderr, len(campaign.Entries()))
 	outcomes := campaign.Run(command.Context(), directory, bar)
 	bar.close()
-	if err := firstBroken(outcomes); err != nil {
+	if err := onlyBroken(outcomes); err != nil {
 		return couldNotRun(err)
 	}
-	code, err := r.report(outcomes, f.format, command.OutOrStdout())
-	if err != nil {
+	record := outcomeRecord(directory, outcomes)
+	run, problems := record.read()
+	if err := record.write(run); err != nil {
 		return couldNotRun(err)
 	}
+	err = conclude(record, run, append(problems, failures(outcomes)...), f.format, command.OutOrStdout())
 	if f.keep {
 		holdLabs(command.Context(), outcomes)
 	}
-	if code != exitPass {
-		return exitError{code: code}
-	}
-	return nil
+	return err
 }
 
-// firstBroken returns the first error that is the sandbox's and not the
+// failures are the errors of the trials that were not carried out to the end
+// for a reason of the harness.
+func failures(outcomes []live.Outcome) []error {
+	var errs []error
+	for _, outcome := range outcomes {
+		if errors.Is(outcome.Err, live.ErrBroken) {
+			errs = append(errs, fmt.Errorf("trial %s: %w", outcome.Entry.Name, outcome.Err))
+		}
+	}
+	return errs
+}
+
+// onlyBroken returns the first error that is the sandbox's and not the
 // cluster's, when no trial at all got further.
-func firstBroken(outcomes []live.Outcome) error {
+func onlyBroken(outcomes []live.Outcome) error {
 	var first error
 	for _, outcome := range outcomes {
 		if !errors.Is(outcome.Err, live.ErrBroken) {
