@@ -11,7 +11,8 @@ type Handover struct {
 	// Old owned the VIP when the window began, New took it over; New is empty
 	// when nobody did.
 	Old, New string
-	// Kept says that New had the address already, beside Old.
+	// Kept says that New had the address already, beside Old, and did not get
+	// it anew.
 	Kept bool
 	// LastAdvert is the last advertisement from Old that was delivered to New
 	// and kept it quiet. It may lie before the window.
@@ -77,10 +78,10 @@ func FindHandover(events []Event, c Course, w Window) Handover {
 	if !h.Happened() {
 		return h
 	}
-	h.Kept = slices.Contains(HoldersAt(holdings, w.From), h.New)
 	h.AddressAdded = first(Select[Address](events), func(a Seen[Address]) bool {
 		return a.Host == h.New && a.Body.Present && a.Body.Prefix.Addr() == c.VIP() && w.Contains(a.At)
 	})
+	h.Kept = h.AddressAdded == nil && slices.Contains(HoldersAt(holdings, w.From), h.New)
 	h.Announcement = first(Select[ARP](events), func(a Seen[ARP]) bool {
 		return a.Host == h.New && a.Body.Direction == FromHost && a.Body.Gratuitous &&
 			a.Body.SenderIP == c.VIP() && w.Contains(a.At)

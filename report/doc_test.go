@@ -1,0 +1,52 @@
+package report_test
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"takeover/report"
+)
+
+// TestEveryFieldIsDocumented walks the types that are written as JSON.
+func TestEveryFieldIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/report.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]bool{}
+	collect(reflect.TypeFor[report.Run](), fields, map[reflect.Type]bool{})
+	if len(fields) < 60 {
+		t.Fatalf("only %d fields found", len(fields))
+	}
+	for field := range fields {
+		if !strings.Contains(string(text), "`"+field+"`") {
+			t.Errorf("docs/report.md does not name `%s`", field)
+		}
+	}
+}
+
+// collect gathers the JSON names of a type's fields, and of those inside.
+func collect(typ reflect.Type, fields map[string]bool, seen map[reflect.Type]bool) {
+	switch typ.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		collect(typ.Elem(), fields, seen)
+	case reflect.Struct:
+		if seen[typ] || typ.PkgPath() == "time" {
+			return
+		}
+		seen[typ] = true
+		for i := range typ.NumField() {
+			if !typ.Field(i).IsExported() {
+				continue
+			}
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if name == "" {
+				name = typ.Name() + "." + typ.Field(i).Name + " (it has no JSON name)"
+			}
+			fields[name] = true
+			collect(typ.Field(i).Type, fields, seen)
+		}
+	}
+}

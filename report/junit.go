@@ -1,0 +1,98 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+
+	"takeover/scenarios/history"
+)
+
+// The elements of JUnit's XML, as CI systems read it.
+type (
+	junitSuites struct {
+		XMLName xml.Name     `xml:"testsuites"`
+		Suites  []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Time     string      `xml:"time,attr"` // seconds
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Class   string        `xml:"classname,attr"`
+		Name    string        `xml:"name,attr"`
+		Time    string        `xml:"time,attr"`
+		Failure *junitMessage `xml:"failure"`
+		Skipped *junitMessage `xml:"skipped"`
+		Output  string        `xml:"system-out,omitempty"`
+	}
+	junitMessage struct {
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+// JUnit writes one test case a trial. An inconclusive trial is skipped, with
+// the reason.
+func JUnit(w io.Writer, r Run) error {
+	suite := junitSuite{Name: "takeover"}
+	total := 0.0
+	for _, t := range r.Trials {
+		m := t.Measures
+		c := junitCase{
+			Class: "takeover." + m.Scenario, Name: fmt.Sprintf("%s, %s, run %d", m.Fault, m.Subject, m.Run),
+			Time: fmt.Sprintf("%.3f", m.Length.Seconds()), Output: summaryLine(m),
+		}
+		total += m.Length.Seconds()
+		switch t.Judgement.Verdict {
+		case history.Pass:
+		case history.Fail:
+			c.Failure = message(t.Judgement)
+			suite.Failures++
+		case history.Inconclusive:
+			c.Skipped = message(t.Judgement)
+			suite.Skipped++
+		}
+		suite.Cases = append(suite.Cases, c)
+	}
+	suite.Tests, suite.Time = len(suite.Cases), fmt.Sprintf("%.3f", total)
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return fmt.Errorf("write the report as JUnit: %w", err)
+	}
+	encoder := xml.NewEncoder(w)
+	encoder.Indent("", "  ")
+	if err := encoder.Encode(junitSuites{Suites: []junitSuite{suite}}); err != nil {
+		return fmt.Errorf("write the report as JUnit: %w", err)
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+// message has the worst finding in front and all in its text.
+func message(j history.Judgement) *junitMessage {
+	m := &junitMessage{}
+	var lines []string
+	for _, f := range j.Findings {
+		lines = append(lines, findingLine(f))
+		if m.Message == "" && f.Verdict == j.Verdict {
+			m.Message = f.Check + ": " + f.Text
+		}
+	}
+	m.Text = strings.Join(lines, "\n")
+	return m
+}
+
+// summaryLine is the trial's figures in a line.
+func summaryLine(m Measures) string {
+	if m.Failover == nil {
+		return "no fault was injected"
+	}
+	icmp := m.Failover.Streams[history.StreamICMP]
+	return fmt.Sprintf("%s: TBM %s, PLBM %s, reversion %s",
+		actives(m.Failover), tbmCell(icmp), plbmCell(icmp), reversionCell(m))
+}
