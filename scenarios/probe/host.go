@@ -40,13 +40,22 @@ type HostOptions struct {
 // It returns when what is there was appended. Messages lost for want of room
 // are noted ([history.Note]), and the tables are read again.
 func WatchHost(clock Clock, log *history.Log, o HostOptions) (*Watch, error) {
+	w, err := newHostWatch(clock, log, o)
+	if err != nil {
+		return nil, fmt.Errorf("watch host %s: %w", o.Host, err)
+	}
+	return watch(w.interrupt, w.run), nil
+}
+
+// newHostWatch opens the socket and reads what is there.
+func newHostWatch(clock Clock, log *history.Log, o HostOptions) (*hostWatch, error) {
 	groups := uint32(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR)
 	if o.Neighbours {
 		groups |= unix.RTMGRP_NEIGH
 	}
 	fd, err := openNetlink(o.Namespace, groups)
 	if err != nil {
-		return nil, fmt.Errorf("watch host %s: %w", o.Host, err)
+		return nil, err
 	}
 	w := &hostWatch{
 		HostOptions: o, clock: clock, log: log,
@@ -56,9 +65,9 @@ func WatchHost(clock Clock, log *history.Log, o HostOptions) (*Watch, error) {
 	}
 	if err := w.readFirst(); err != nil {
 		_ = w.file.Close()
-		return nil, fmt.Errorf("watch host %s: %w", o.Host, err)
+		return nil, err
 	}
-	return watch(w.interrupt, w.run), nil
+	return w, nil
 }
 
 type hostWatch struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"takeover/scenarios/history"
@@ -53,8 +54,37 @@ func newNetwork(t *testing.T, names ...string) *network {
 	})
 	for i, name := range names {
 		n.hosts[name] = n.plug(name, i)
+		awaitUp(t, n.hosts[name].space, "eth0")
+		awaitUp(t, n.bridge, name)
 	}
 	return n
+}
+
+// awaitUp waits until an interface is in operation: until then it swallows
+// what is sent, and as a port of the switch it forwards nothing.
+func awaitUp(t *testing.T, space ns.NetNS, name string) {
+	t.Helper()
+	updates, done := make(chan netlink.LinkUpdate, 16), make(chan struct{})
+	defer close(done)
+	handle := netns.NsHandle(space.Fd())
+	err := netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{
+		Namespace: &handle, ListExisting: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	timeout := time.NewTimer(bound)
+	defer timeout.Stop()
+	for {
+		select {
+		case update := <-updates:
+			if update.Attrs().Name == name && update.Attrs().OperState == netlink.OperUp {
+				return
+			}
+		case <-timeout.C:
+			t.Fatalf("%s does not come up in %s", name, bound)
+		}
+	}
 }
 
 // newSpace makes a network namespace, or skips the test where none can be made.
