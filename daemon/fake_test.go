@@ -14,6 +14,7 @@ import (
 
 	"takeover/daemon/config"
 	"takeover/daemon/netif"
+	"takeover/daemon/track"
 	"takeover/daemon/transport"
 	"takeover/daemon/vrrp"
 )
@@ -57,7 +58,7 @@ type node struct {
 	name    string
 	loop    *loop
 	events  chan netif.Event
-	results chan checkResult
+	results chan track.Result
 	cancel  context.CancelFunc
 	ended   chan struct{}
 
@@ -81,7 +82,7 @@ func (w *world) prepare(number int, c *config.Config) *node {
 		world:   w,
 		name:    fmt.Sprintf("n%d", number),
 		events:  make(chan netif.Event),
-		results: make(chan checkResult),
+		results: make(chan track.Result),
 		ended:   make(chan struct{}),
 		conns:   make(map[int]*fakeConn),
 		links:   make(map[string]netif.Link),

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"takeover/daemon/config"
+	"takeover/daemon/track"
 	"takeover/daemon/vrrp"
 )
 
@@ -42,14 +43,14 @@ func (i *instance) state() vrrp.State {
 // fault is the first reason why the virtual router cannot run; empty when it
 // can.
 func (i *instance) fault() string {
-	if fault := i.on.fault(); fault != "" {
+	if fault := i.interfaceFault(i.on); fault != "" {
 		return fault
 	}
 	if i.on.conn == nil {
 		return "no primary address on interface " + i.on.name
 	}
 	for _, v := range i.virtuals {
-		if fault := v.on.fault(); fault != "" {
+		if fault := i.interfaceFault(v.on); fault != "" {
 			return fault
 		}
 		if v.on.announcer == nil {
@@ -64,17 +65,23 @@ func (i *instance) fault() string {
 	return ""
 }
 
+// interfaceFault is a's fault, unless a is the interface it advertises on and
+// the configuration says that it may be down (dont_track_primary).
+func (i *instance) interfaceFault(a *attachment) string {
+	if a == i.on && i.config.DontTrackPrimary && a.link.Index != 0 {
+		return ""
+	}
+	return a.fault()
+}
+
 // effectivePriority is the configured priority with the weights of what is
-// tracked, kept within 1 to 254. An address owner keeps 255.
+// tracked.
 func (i *instance) effectivePriority() uint8 {
-	if i.isOwner() {
-		return ownerPriority
+	weights := make([]track.Weight, len(i.tracked))
+	for n, t := range i.tracked {
+		weights[n] = t.weight
 	}
-	priority := int(i.config.Priority)
-	for _, t := range i.tracked {
-		priority += t.contribution()
-	}
-	return uint8(min(max(priority, 1), ownerPriority-1))
+	return uint8(track.EffectivePriority(int(i.config.Priority), weights...))
 }
 
 // build makes the virtual router anew, in Initialize, for the primary address.

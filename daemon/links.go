@@ -109,7 +109,7 @@ func (l *loop) refresh(now time.Time, a *attachment) {
 		l.logger.Error("interface not opened", "interface", a.name, "error", err)
 	}
 	for _, i := range a.trackers {
-		i.setCondition(interfaceName(a.name), conditionOf(a.fault() == ""))
+		i.setState(interfaceName(a.name), stateOf(a.fault() == ""))
 		l.judge(now, i)
 	}
 }

@@ -9,17 +9,23 @@ import (
 	"takeover/daemon/vrrp"
 )
 
-// slack is what a busy machine may add to a time of the protocol.
+// slack is what may be added to a time of the protocol on an idle machine.
 const slack = 20 * time.Millisecond
+
+// wakeups is how many processes must be scheduled, one after the other, in the
+// longest takeover: the killed one to end, its guardian, and the peer twice.
+const wakeups = 4
 
 func skew(priority uint8) time.Duration { return vrrp.Parameters{Priority: priority}.SkewTime() }
 
-// within reports a takeover that came early or too late.
-func within(t *testing.T, what string, got, wanted time.Duration) {
-	t.Helper()
-	t.Logf("%s: %s, theory %s, overhead %s", what, got, wanted, got-wanted)
-	if got < wanted-time.Millisecond || got > wanted+slack {
-		t.Errorf("%s: %s, want %s to %s", what, got, wanted, wanted+slack)
+// within reports a takeover that came early or too late. What the machine
+// itself oversleeps, as the lab's canary saw, is granted for every wakeup.
+func (l *lab) within(what string, got, wanted time.Duration) {
+	l.t.Helper()
+	granted := slack + wakeups*time.Duration(l.overslept.Load())
+	l.t.Logf("%s: %s, theory %s, overhead %s, granted %s", what, got, wanted, got-wanted, granted)
+	if got < wanted-time.Millisecond || got > wanted+granted {
+		l.t.Errorf("%s: %s, want %s to %s", what, got, wanted, wanted+granted)
 	}
 }
 
@@ -35,7 +41,7 @@ func TestLiveElectionAndOrderlyHandover(t *testing.T) {
 	a.signal(a.worker(), syscall.SIGTERM)
 	farewell := l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
 	taken := l.awaitFrame(mark, time.Second, "announcement of node 2", announcementOf(2))
-	within(t, "handover", taken.at.Sub(farewell.at), skew(240))
+	l.within("handover", taken.at.Sub(farewell.at), skew(240))
 	<-a.ended
 	if l.holds(1) || !l.holds(2) {
 		t.Errorf("node 1 holds %t, node 2 holds %t", l.holds(1), l.holds(2))
@@ -106,7 +112,7 @@ func TestLiveHandoverFromAndToKeepalived(t *testing.T) {
 		a.signal(a.process.Process.Pid, syscall.SIGTERM)
 		farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of keepalived", advertisementOf(1, 0))
 		taken := l.awaitFrame(mark, 2*time.Second, "announcement of vipd", announcementOf(2))
-		within(t, "keepalived to vipd", taken.at.Sub(farewell.at), skew(240))
+		l.within("keepalived to vipd", taken.at.Sub(farewell.at), skew(240))
 		<-a.ended
 	})
 	t.Run("to keepalived", func(t *testing.T) {
@@ -121,7 +127,7 @@ func TestLiveHandoverFromAndToKeepalived(t *testing.T) {
 		a.signal(a.worker(), syscall.SIGTERM)
 		farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of vipd", advertisementOf(1, 0))
 		taken := l.awaitFrame(mark, 2*time.Second, "announcement of keepalived", announcementOf(2))
-		within(t, "vipd to keepalived", taken.at.Sub(farewell.at), skew(240))
+		l.within("vipd to keepalived", taken.at.Sub(farewell.at), skew(240))
 		<-a.ended
 	})
 }

@@ -18,8 +18,8 @@ func TestLiveGuardianReleasesForAKilledWorker(t *testing.T) {
 	farewell := l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
 	held := l.holds(1)
 	taken := l.awaitFrame(mark, time.Second, "announcement of node 2", announcementOf(2))
-	t.Logf("kill to priority 0: %s", farewell.at.Sub(killed))
-	within(t, "killed to taken over", taken.at.Sub(killed), skew(240))
+	l.within("killed to priority 0", farewell.at.Sub(killed), 0)
+	l.within("killed to taken over", taken.at.Sub(killed), skew(240))
 	if held {
 		t.Error("node 1 still held the address right after its priority 0")
 	}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -44,6 +45,8 @@ type lab struct {
 	dir   string
 	names string // prefix of the namespaces' names
 	seen  *capture
+	// overslept is the longest that a goroutine overslept lately.
+	overslept atomic.Int64
 }
 
 // vipdBinary builds vipd once.
@@ -101,7 +104,27 @@ func newLab(t testing.TB) *lab {
 		})
 	}
 	l.seen = l.capture()
+	l.startCanary()
 	return l
+}
+
+// startCanary measures, until the test ends, how late a goroutine wakes up.
+func (l *lab) startCanary() {
+	const interval = 5 * time.Millisecond
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			due := time.Now().Add(interval)
+			select {
+			case <-stop:
+				return
+			case <-time.After(interval):
+			}
+			l.overslept.Store(max(l.overslept.Load(), int64(time.Since(due))))
+		}
+	}()
+	l.t.Cleanup(func() { close(stop); <-done })
 }
 
 func (l *lab) ip(arguments ...string) { l.output(arguments...) }

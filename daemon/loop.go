@@ -10,6 +10,7 @@ import (
 
 	"takeover/daemon/config"
 	"takeover/daemon/netif"
+	"takeover/daemon/track"
 	"takeover/daemon/transport"
 	"takeover/daemon/vrrp"
 )
@@ -41,13 +42,7 @@ type loop struct {
 // inputs are what happens outside of the loop.
 type inputs struct {
 	events  <-chan netif.Event
-	results <-chan checkResult
-}
-
-// checkResult is what a tracked script was found to be.
-type checkResult struct {
-	name string
-	up   bool
+	results <-chan track.Result
 }
 
 // newLoop builds the instances of c. Nothing is opened yet.
@@ -120,7 +115,7 @@ func (l *loop) start(now time.Time, tables netif.Resynchronized) error {
 			return err
 		}
 		for _, i := range a.trackers {
-			i.setCondition(interfaceName(a.name), conditionOf(a.fault() == ""))
+			i.setState(interfaceName(a.name), stateOf(a.fault() == ""))
 		}
 	}
 	l.settled = true
@@ -306,23 +301,12 @@ func (l *loop) startup(now time.Time, i *instance) {
 }
 
 // checked applies the result of a script.
-func (l *loop) checked(now time.Time, result checkResult) {
+func (l *loop) checked(now time.Time, result track.Result) {
+	l.logger.Info("script result", "script", result.Name, "up", result.Up,
+		"status", result.Status, "took", result.Took)
 	for _, i := range l.instances {
-		if i.setCondition(scriptName(result.name), conditionOf(result.up)) {
+		if i.setState(scriptName(result.Name), stateOf(result.Up)) {
 			l.judge(now, i)
 		}
 	}
-}
-
-// setCondition notes what is known of something tracked; false when the
-// instance does not track it.
-func (i *instance) setCondition(name string, c condition) bool {
-	found := false
-	for _, t := range i.tracked {
-		if t.name == name {
-			t.now = c
-			found = true
-		}
-	}
-	return found
 }

@@ -11,6 +11,7 @@ import (
 
 	"takeover/daemon/config"
 	"takeover/daemon/netif"
+	"takeover/daemon/track"
 	"takeover/daemon/transport"
 )
 
@@ -251,16 +252,16 @@ func TestScriptHoldsThenFaultsThenFrees(t *testing.T) {
 		}))
 		pass(5 * time.Second)
 		want(t, "held", w.take("state changed"), nil)
-		n1.results <- checkResult{name: "chk", up: true}
+		n1.results <- track.Result{Name: "chk", Up: true}
 		pass(5 * time.Second)
-		n1.results <- checkResult{name: "chk", up: false}
+		n1.results <- track.Result{Name: "chk", Up: false}
 		pass(time.Second)
 		want(t, "script", w.take("state changed"), []string{
 			"5.000 n1 log state changed instance=VI from=Initialize to=Backup reason=startup",
 			"8.414 n1 log state changed instance=VI from=Backup to=Active reason=Active_Down_Timer expired",
 			"10.000 n1 log state changed instance=VI from=Active to=Initialize reason=script chk failed",
 		})
-		n1.results <- checkResult{name: "chk", up: true}
+		n1.results <- track.Result{Name: "chk", Up: true}
 		pass(time.Second)
 		want(t, "freed", w.take("state changed"), []string{
 			"11.000 n1 log state changed instance=VI from=Initialize to=Backup reason=startup",
@@ -277,7 +278,7 @@ func TestWeightedScriptChangesPriority(t *testing.T) {
 		w.add(2, configured(100))
 		pass(5 * time.Second)
 		w.take("")
-		n1.results <- checkResult{name: "chk", up: false}
+		n1.results <- track.Result{Name: "chk", Up: false}
 		pass(5 * time.Second)
 		if got := w.owners(vip); got != "n2" {
 			t.Errorf("owners %q, want n2", got)
@@ -297,6 +298,17 @@ func TestTrackedInterfaceIsAFault(t *testing.T) {
 		want(t, "fault", w.take("state changed"), []string{
 			"5.000 n1 log state changed instance=VI from=Active to=Initialize reason=interface eth1 down",
 		})
+	})
+}
+
+func TestPrimaryInterfaceMayBeDown(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n1 := w.add(1, configured(150, func(c *config.Config) { c.Instances[0].DontTrackPrimary = true }))
+		pass(5 * time.Second)
+		w.take("")
+		n1.setRunning("eth0", false)
+		pass(5 * time.Second)
+		want(t, "transitions", w.take("state changed"), nil)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"takeover/daemon/config"
 	"takeover/daemon/netif"
+	"takeover/daemon/track"
 	"takeover/daemon/transport"
 )
 
@@ -41,7 +42,14 @@ type Options struct {
 // it ended; what was held is released then, too.
 func Run(ctx context.Context, o Options) error {
 	debug.SetGCPercent(garbagePercent)
+	scripts, err := trackedScripts(o.Config, o.Logger)
+	if err != nil {
+		return err
+	}
 	started := time.Now()
+	for _, warning := range o.Config.Warnings {
+		o.Logger.Warn("configuration", "warning", warning)
+	}
 	kernel, err := netif.Open()
 	if err != nil {
 		return err
@@ -79,7 +87,10 @@ func Run(ctx context.Context, o Options) error {
 		l.tell = k.tell
 		parts.Go(func() { k.run(partsCtx) })
 	}
-	results := make(chan checkResult)
+	results := make(chan track.Result)
+	for _, script := range scripts {
+		parts.Go(func() { script.Run(partsCtx, results) })
+	}
 	if o.Ready != nil {
 		o.Ready()
 	}

@@ -53,7 +53,7 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		return exitError
 	}
 	if o.test {
-		return exitOK
+		return testResult(c, stderr)
 	}
 	report := takeReport()
 	if !o.foreground && report == nil && os.Getenv(daemon.RestartsVariable) == "" {
@@ -62,6 +62,18 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	if err := serve(o, c, report); err != nil {
 		printError(stderr, err)
 		return exitError
+	}
+	return exitOK
+}
+
+// testResult reports a configuration without errors. As with keepalived, one
+// with warnings is not clean.
+func testResult(c *config.Config, stderr io.Writer) int {
+	for _, warning := range c.Warnings {
+		fmt.Fprintf(stderr, "warning: %v\n", warning)
+	}
+	if len(c.Warnings) > 0 {
+		return exitConfigTest
 	}
 	return exitOK
 }
