@@ -97,6 +97,7 @@ func TestFaultsAreReportedWithTheirLine(t *testing.T) {
 		{"surplus brace", instance("") + "}\n", `k.conf:7: "}" closes no block; "vrrp_instance VI_1", which began on line 1, was closed on line 6`},
 		{"block without keyword", "{\n}\n", `k.conf:1: "{" without a keyword before it`},
 		{"quote not closed", instance(`auth_pass "x`), `k.conf:4: missing closing " on this line`},
+		{"joined lines with CRLF", strings.ReplaceAll(instance("priority \\\n5"), "\n", "\r\n"), `k.conf:4: a backslash at the end of a line joins no lines`},
 		{"joined lines", instance("priority \\\n5"), `k.conf:4: a backslash at the end of a line joins no lines`},
 	}
 	for _, test := range tests {

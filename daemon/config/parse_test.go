@@ -196,6 +196,16 @@ func TestTrackedWeightKeepsTheScriptsDirectionUnlessToldOtherwise(t *testing.T) 
 	}
 }
 
+func TestPasswordIsCutToWhatAnAdvertisementHolds(t *testing.T) {
+	got, err := Parse("k.conf", []byte(instance("authentication {\nauth_type PASS\nauth_pass 123456789\n}")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pass := got.Instances[0].AuthPass; pass != "12345678" {
+		t.Errorf("got %q", pass)
+	}
+}
+
 func TestBroadcast(t *testing.T) {
 	tests := []struct{ option, want string }{
 		{"brd +", "10.0.3.255"}, {"brd -", "10.0.0.0"}, {"broadcast 10.0.0.9", "10.0.0.9"}, {"", "invalid IP"},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,8 +64,8 @@ func parseSeconds(word string) (time.Duration, bool) {
 	return time.Duration(micros) * time.Microsecond, true
 }
 
-// weight reads "N" or "N reverse". Reverse words other than "reverse" may be
-// given that switch it off.
+// weight reads "N", "N reverse", or N with one of the words that switch
+// reverse off.
 func (c *converter) weight(s *Statement, words []string, reverse *bool, off ...string) (int, bool) {
 	value, ok := c.integer(s, "weight", words[0], -253, 253)
 	if len(words) == 1 || !ok {
@@ -74,11 +75,9 @@ func (c *converter) weight(s *Statement, words []string, reverse *bool, off ...s
 		*reverse = true
 		return value, true
 	}
-	for _, word := range off {
-		if words[1] == word {
-			*reverse = false
-			return value, true
-		}
+	if slices.Contains(off, words[1]) {
+		*reverse = false
+		return value, true
 	}
 	c.fail(s.Position, "unexpected %q after the weight", words[1]).Hint = `only "reverse" may follow`
 	return 0, false

@@ -105,6 +105,15 @@ func TestSecurityProblemLooksAtEveryPartOfThePath(t *testing.T) {
 	check(os.Chmod(inner, 0o777))
 	expect(path, inner)
 	expect(link, inner)
+	check(os.Chmod(inner, 0o755))
+	check(os.Chmod(dir, 0o777))
+	expect(path, dir)
+	check(os.Chmod(dir, 0o755))
+	open := filepath.Join(t.TempDir(), "open")
+	check(os.Mkdir(open, 0o755))
+	check(os.Chmod(open, 0o777)) // whatever the umask
+	check(os.Symlink(path, filepath.Join(open, "link")))
+	expect(filepath.Join(open, "link"), open)
 	if err := SecurityProblem(filepath.Join(dir, "none")); err == nil {
 		t.Error("a program that is not there has no problem")
 	}
