@@ -205,6 +205,9 @@ func (n *node) remove(index int, prefix netip.Prefix) error {
 	return nil
 }
 
+// wireDelay lets a sender finish before a receiver acts.
+const wireDelay = 10 * time.Microsecond
+
 // fakeConn is a conn on the wire.
 type fakeConn struct {
 	node   *node
@@ -226,9 +229,10 @@ func (c *fakeConn) Send(payload []byte) error {
 	w.record("%s advertise %d priority %d", c.node.name, a.VRID, a.Priority)
 	for _, n := range w.nodes {
 		if n != c.node {
-			n.deliver(c.node, transport.Datagram{
+			d := transport.Datagram{
 				Source: c.source, Destination: transport.Group(), TTL: 255, Payload: slices.Clone(payload),
-			})
+			}
+			time.AfterFunc(wireDelay, func() { n.deliver(c.node, d) })
 		}
 	}
 	return nil

@@ -107,17 +107,19 @@ func restartDelay(restarts int) time.Duration {
 }
 
 // rest waits, and reports whether SIGTERM or SIGINT came before or meanwhile.
-func rest(signals <-chan os.Signal, delay time.Duration) bool {
+func rest(signals <-chan os.Signal, delay time.Duration) (ended bool) {
 	timeout := time.After(delay)
-	for {
+	for passed := false; ; {
+		if passed && len(signals) == 0 {
+			return false
+		}
 		select {
 		case s := <-signals:
 			if s != syscall.SIGHUP {
 				return true
 			}
 		case <-timeout:
-			// Both may have been ready.
-			return len(signals) > 0 && <-signals != syscall.SIGHUP
+			passed, timeout = true, nil // signals that came before are left
 		}
 	}
 }

@@ -1,0 +1,137 @@
+package daemon
+
+import (
+	"bytes"
+	"net/netip"
+	"os"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func aState() guardedState {
+	return guardedState{Instances: []guardedInstance{{
+		Name: "VI", Active: true, Index: 2, Source: netip.MustParseAddr("10.0.0.1"), Farewell: []byte{0x21, 7, 0},
+		Addresses: []guardedAddress{{Index: 2, Prefix: netip.MustParsePrefix(vip)}},
+	}}}
+}
+
+func messages(t *testing.T, all ...guardianMessage) *bytes.Buffer {
+	t.Helper()
+	var b bytes.Buffer
+	for _, m := range all {
+		if err := writeMessage(&b, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &b
+}
+
+func TestGuardianKnowsTheLastState(t *testing.T) {
+	state := aState()
+	now := time.Unix(1000, 0)
+	clock := func() time.Time { return now }
+	h, err := listenTo(messages(t,
+		guardianMessage{State: &guardedState{}},
+		guardianMessage{State: &state, Uptime: 10 * time.Second},
+	), clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.goodbye || !reflect.DeepEqual(h.state, state) || !h.started.Equal(now.Add(-10*time.Second)) {
+		t.Errorf("heard %+v", h)
+	}
+}
+
+func TestGuardianHearsGoodbye(t *testing.T) {
+	state := aState()
+	h, err := listenTo(messages(t, guardianMessage{State: &state}, guardianMessage{Goodbye: true}), time.Now)
+	if err != nil || !h.goodbye {
+		t.Errorf("heard %+v, error %v", h, err)
+	}
+}
+
+// A worker that is killed while it writes leaves half a line.
+func TestGuardianIgnoresAMessageThatWasCutOff(t *testing.T) {
+	state := aState()
+	b := messages(t, guardianMessage{State: &state}, guardianMessage{State: &guardedState{}})
+	b.Truncate(b.Len() - 1)
+	h, err := listenTo(b, time.Now)
+	if err != nil || !reflect.DeepEqual(h.state, state) {
+		t.Errorf("heard %+v, error %v", h, err)
+	}
+}
+
+func FuzzListenTo(f *testing.F) {
+	f.Add([]byte(`{"goodbye":true}` + "\n"))
+	f.Add([]byte(`{"state":{"instances":[{"source":"10.0.0.1"}]},"uptime_ns":5}` + "\n"))
+	f.Add([]byte("\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, err := listenTo(bytes.NewReader(b), time.Now)
+		if err == nil && h.goodbye && !strings.Contains(strings.ToLower(string(b)), "oodbye") {
+			t.Errorf("heard goodbye in %q", b)
+		}
+	})
+}
+
+func TestRestartDelay(t *testing.T) {
+	tests := map[int]time.Duration{
+		0: 0, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 6: 32 * time.Second,
+		7: time.Minute, 8: time.Minute, 1 << 30: time.Minute,
+	}
+	for restarts, want := range tests {
+		if got := restartDelay(restarts); got != want {
+			t.Errorf("after %d restarts %s, want %s", restarts, got, want)
+		}
+	}
+}
+
+func TestRestartsBefore(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "3": 3, "-1": 0, "x": 0} {
+		if got := restartsBefore(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestRestIsEndedBySignals(t *testing.T) {
+	tests := []struct {
+		name   string
+		before []os.Signal
+		during []os.Signal
+		delay  time.Duration
+		ended  bool
+	}{
+		{"none", nil, nil, time.Second, false},
+		{"none, no delay", nil, nil, 0, false},
+		{"SIGTERM before, no delay", []os.Signal{syscall.SIGTERM}, nil, 0, true},
+		{"SIGHUP before, no delay", []os.Signal{syscall.SIGHUP}, nil, 0, false},
+		{"SIGHUP and SIGINT before, no delay", []os.Signal{syscall.SIGHUP, syscall.SIGINT}, nil, 0, true},
+		{"SIGTERM meanwhile", nil, []os.Signal{syscall.SIGTERM}, time.Minute, true},
+		{"SIGHUP meanwhile", nil, []os.Signal{syscall.SIGHUP}, time.Minute, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			for range 20 { // which of two ready channels is taken is random
+				synctest.Test(t, func(t *testing.T) {
+					signals := make(chan os.Signal, 4)
+					for _, s := range test.before {
+						signals <- s
+					}
+					go func() {
+						time.Sleep(test.delay / 2) // virtual
+						for _, s := range test.during {
+							signals <- s
+						}
+					}()
+					if ended := rest(signals, test.delay); ended != test.ended {
+						t.Errorf("ended %t, want %t", ended, test.ended)
+					}
+				})
+			}
+		})
+	}
+}

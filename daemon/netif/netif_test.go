@@ -1,0 +1,325 @@
+package netif
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// bound is how long a test waits for what should happen at once.
+const bound = 10 * time.Second
+
+// inNamespace runs the test on a thread of a network namespace of its own,
+// with a Kernel and a veth pair a and b, both up. The thread, and with its
+// sockets the namespace, ends with the test.
+func inNamespace(t *testing.T, f func(t *testing.T, k *Kernel, a Link)) {
+	if os.Getuid() != 0 {
+		t.Skip("skipped: root is needed to make a network namespace")
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			t.Error(err)
+			return
+		}
+		k, err := Open()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer k.Close()
+		pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "a"}, PeerName: "b"}
+		if err := netlink.LinkAdd(pair); err != nil {
+			t.Error(err)
+			return
+		}
+		up(t, "a")
+		up(t, "b")
+		f(t, k, link(t, k, "a"))
+	}()
+	<-done
+}
+
+func up(t *testing.T, name string) {
+	t.Helper()
+	if err := netlink.LinkSetUp(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: name}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, k *Kernel, name string) Link {
+	t.Helper()
+	links, err := k.Links()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(links, func(l Link) bool { return l.Name == name })
+	if i < 0 {
+		t.Fatalf("no interface %s in %v", name, links)
+	}
+	return links[i]
+}
+
+func has(t *testing.T, k *Kernel, a Address) bool {
+	t.Helper()
+	all, err := k.Addresses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Contains(all, a)
+}
+
+func TestLiveSetAndRemoveMayRepeat(t *testing.T) {
+	for _, text := range []string{"10.1.0.100/32", "10.1.0.100/24"} {
+		t.Run(text, func(t *testing.T) {
+			inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+				address := Address{Index: a.Index, Prefix: netip.MustParsePrefix(text)}
+				for range 2 {
+					if err := k.Set(a.Index, address.Prefix, ""); err != nil {
+						t.Fatal(err)
+					}
+					if !has(t, k, address) {
+						t.Fatal("the address is not set")
+					}
+				}
+				for range 2 {
+					if err := k.Remove(a.Index, address.Prefix); err != nil {
+						t.Fatal(err)
+					}
+					if has(t, k, address) {
+						t.Fatal("the address is not removed")
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestLiveSetWithLabel(t *testing.T) {
+	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+		if err := k.Set(a.Index, netip.MustParsePrefix("10.1.0.100/32"), "a:vip"); err != nil {
+			t.Fatal(err)
+		}
+		all, err := netlink.AddrList(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: "a"}}, netlink.FAMILY_V4)
+		if err != nil || len(all) != 1 || all[0].Label != "a:vip" {
+			t.Errorf("addresses %v, error %v", all, err)
+		}
+	})
+}
+
+func TestLiveOnAMissingInterface(t *testing.T) {
+	inNamespace(t, func(t *testing.T, k *Kernel, _ Link) {
+		prefix := netip.MustParsePrefix("10.1.0.100/32")
+		err := k.Set(99, prefix, "")
+		if !errors.Is(err, unix.ENODEV) || !strings.Contains(err.Error(), "set 10.1.0.100/32 on interface 99") {
+			t.Errorf("set: %v", err)
+		}
+		if err := k.Remove(99, prefix); err != nil {
+			t.Errorf("remove: %v", err)
+		}
+	})
+}
+
+// watcher collects what Watch sends.
+type watcher struct {
+	t      *testing.T
+	events chan Event
+	lost   chan error
+}
+
+// watch starts Watch in the namespace of the caller's thread.
+func watch(t *testing.T, k *Kernel) *watcher {
+	t.Helper()
+	w := &watcher{t: t, events: make(chan Event), lost: make(chan error, 16)}
+	ctx, cancel := context.WithCancel(context.Background())
+	ns, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+		ns.Close()
+		if err == nil {
+			err = k.Watch(ctx, w.events, func(err error) { w.lost <- err })
+		}
+		ended <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("watch: %v", err)
+		}
+	})
+	return w
+}
+
+// await takes events until one matches.
+func (w *watcher) await(what string, match func(Event) bool) {
+	w.t.Helper()
+	timeout := time.After(bound)
+	for {
+		select {
+		case e := <-w.events:
+			if match(e) {
+				return
+			}
+		case <-timeout:
+			w.t.Fatalf("no event: %s", what)
+		}
+	}
+}
+
+func (w *watcher) resynchronized() {
+	w.t.Helper()
+	w.await("resynchronized", func(e Event) bool {
+		r, ok := e.(Resynchronized)
+		return ok && slices.ContainsFunc(r.Links, func(l Link) bool { return l.Name == "a" })
+	})
+}
+
+func TestLiveWatchReportsLinks(t *testing.T) {
+	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+		w := watch(t, k)
+		w.resynchronized()
+		changed := func(running bool) func(Event) bool {
+			return func(e Event) bool {
+				c, ok := e.(LinkChanged)
+				return ok && c.Link.Index == a.Index && c.Link.Running == running
+			}
+		}
+		b := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: "b"}}
+		if err := netlink.LinkSetDown(b); err != nil {
+			t.Fatal(err)
+		}
+		w.await("a without carrier", changed(false))
+		up(t, "b")
+		w.await("a with carrier", changed(true))
+		if err := netlink.LinkDel(b); err != nil {
+			t.Fatal(err)
+		}
+		w.await("a removed", func(e Event) bool {
+			r, ok := e.(LinkRemoved)
+			return ok && r.Link.Index == a.Index && r.Link.Name == "a"
+		})
+	})
+}
+
+func TestLiveWatchReportsAddresses(t *testing.T) {
+	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+		w := watch(t, k)
+		w.resynchronized()
+		address := Address{Index: a.Index, Prefix: netip.MustParsePrefix("10.1.0.100/32")}
+		if err := k.Set(a.Index, address.Prefix, ""); err != nil {
+			t.Fatal(err)
+		}
+		w.await("set", func(e Event) bool { return e == AddressSet{Address: address} })
+		if err := k.Remove(a.Index, address.Prefix); err != nil {
+			t.Fatal(err)
+		}
+		w.await("removed", func(e Event) bool { return e == AddressRemoved{Address: address} })
+	})
+}
+
+// Nobody takes the events while more happens than the kernel keeps for us.
+func TestLiveWatchResynchronizesAfterLoss(t *testing.T) {
+	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+		w := watch(t, k)
+		w.resynchronized()
+		last := netip.MustParsePrefix("10.1.0.101/32")
+		for range 20_000 {
+			if err := k.Set(a.Index, netip.MustParsePrefix("10.1.0.100/32"), ""); err != nil {
+				t.Fatal(err)
+			}
+			if err := k.Remove(a.Index, netip.MustParsePrefix("10.1.0.100/32")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := k.Set(a.Index, last, ""); err != nil {
+			t.Fatal(err)
+		}
+		w.await("resynchronized with the last address", func(e Event) bool {
+			r, ok := e.(Resynchronized)
+			return ok && slices.Contains(r.Addresses, Address{Index: a.Index, Prefix: last})
+		})
+		if err := <-w.lost; !strings.Contains(err.Error(), unix.ENOBUFS.Error()) {
+			t.Errorf("lost because of %v, want ENOBUFS", err)
+		}
+	})
+}
+
+func TestDumpRepeatsWhenInterrupted(t *testing.T) {
+	tests := []struct {
+		name        string
+		interrupted int
+		fails       bool
+	}{
+		{"never", 0, false},
+		{"twice", 2, false},
+		{"always", dumpAttempts, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			reads := 0
+			table, err := dump(func() ([]int, error) {
+				reads++
+				if reads <= test.interrupted {
+					return []int{0}, netlink.ErrDumpInterrupted
+				}
+				return []int{reads}, nil
+			})
+			if test.fails {
+				if !errors.Is(err, netlink.ErrDumpInterrupted) {
+					t.Errorf("error %v", err)
+				}
+				return
+			}
+			if err != nil || !slices.Equal(table, []int{test.interrupted + 1}) {
+				t.Errorf("table %v, error %v", table, err)
+			}
+		})
+	}
+}
+
+// The wanted bytes are little endian, as strace showed them of ip(8), with
+// IFA_F_NODAD.
+func TestAddressRequestBytes(t *testing.T) {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		t.Skip("skipped: the machine is big endian")
+	}
+	got := appendAddressRequest(nil, unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, 7, 2,
+		netip.MustParsePrefix("10.1.0.100/32"), "a:vip")
+	const want = "34000000" + "1400" + "0506" + "07000000" + "00000000" + // nlmsghdr
+		"02" + "20" + "02" + "00" + "02000000" + // ifaddrmsg
+		"0800" + "0200" + "0a010064" + // IFA_LOCAL
+		"0800" + "0100" + "0a010064" + // IFA_ADDRESS
+		"0a00" + "0300" + "613a76697000" + "0000" // IFA_LABEL
+	if hex.EncodeToString(got) != want {
+		t.Errorf("got  %x\nwant %s", got, want)
+	}
+}
+
+func FuzzReadAnswer(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(make([]byte, offsetErrno+4))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sequence, err := readAnswer(b)
+		if len(b) < offsetErrno+4 && (sequence != 0 || err != nil) {
+			t.Errorf("read sequence %d and error %v from %d bytes", sequence, err, len(b))
+		}
+	})
+}
