@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"takeover/scenarios"
 	"takeover/scenarios/history"
@@ -225,16 +226,20 @@ func say(p Progress, err error) error {
 	return errors.Join(err, json.NewEncoder(os.Stdout).Encode(p))
 }
 
+// phaseDelay is how late the outside may hear of a phase.
+const phaseDelay = 20 * time.Millisecond
+
 // followPhases tells the outside of each phase until stop is called.
 func followPhases(log *history.Log) (stop func()) {
-	appended, end := log.Notify()
 	quit, finished := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(finished)
+		ticker := time.NewTicker(phaseDelay)
+		defer ticker.Stop()
 		read := 0
 		for open := true; open; {
 			select {
-			case <-appended:
+			case <-ticker.C:
 			case <-quit:
 				open = false
 			}
@@ -249,7 +254,6 @@ func followPhases(log *history.Log) (stop func()) {
 	return func() {
 		close(quit)
 		<-finished
-		end()
 	}
 }
 

@@ -158,8 +158,13 @@ func (w *World) Log() *history.Log { return w.log }
 // Now implements scenarios.World.
 func (w *World) Now() time.Duration { return w.clock.Now() }
 
-// askAgain is how often a condition is looked at when nothing happens.
-const askAgain = 50 * time.Millisecond
+const (
+	// askAgain is how often a condition is looked at when nothing happens.
+	askAgain = 50 * time.Millisecond
+	// askRest is how long it is left alone while much happens: a thousand
+	// probes a second are no reason to ask a thousand times.
+	askRest = 5 * time.Millisecond
+)
 
 // Await implements scenarios.World.
 func (w *World) Await(ctx context.Context, deadline time.Duration, condition func() bool) error {
@@ -176,17 +181,30 @@ func (w *World) Await(ctx context.Context, deadline time.Duration, condition fun
 		if left <= 0 {
 			return scenarios.ErrDeadline
 		}
-		timer := time.NewTimer(min(left, askAgain))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-appended:
-		case <-w.wake:
-		case <-timer.C:
+		if err := w.rest(ctx, min(left, askRest), nil); err != nil {
+			return err
 		}
-		timer.Stop()
+		if err := w.rest(ctx, min(left, askAgain)-askRest, appended); err != nil {
+			return err
+		}
 	}
+}
+
+// rest waits for a time, or until an append or trouble ends it.
+func (w *World) rest(ctx context.Context, d time.Duration, appended <-chan struct{}) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-appended:
+	case <-w.wake:
+	case <-timer.C:
+	}
+	return nil
 }
 
 func (w *World) trouble() error {
