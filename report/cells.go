@@ -129,14 +129,20 @@ func tally(pass, fail, inconclusive int) string {
 	return strings.Join(parts, ", ")
 }
 
+// findingLine names the events behind the first line; a text may have more
+// lines, logs for the most part.
 func findingLine(f history.Finding) string {
-	text := fmt.Sprintf("%s: %s: %s", f.Verdict, f.Check, f.Text)
+	first, rest, more := strings.Cut(f.Text, "\n")
+	text := fmt.Sprintf("%s: %s: %s", f.Verdict, f.Check, first)
 	if len(f.Events) > 0 {
 		var ids []string
 		for _, id := range f.Events {
 			ids = append(ids, fmt.Sprintf("#%d", id))
 		}
 		text += " (" + strings.Join(ids, " ") + ")"
+	}
+	if more {
+		text += "\n" + rest
 	}
 	return text
 }

@@ -47,7 +47,7 @@ func oneRun(t *testing.T) report.Run {
 	trials[4].Judgement = history.Judgement{Verdict: history.Fail, Findings: []history.Finding{{
 		Check: "ownership", Verdict: history.Fail, Text: "stale <entry> & more", Events: []int{1, 2},
 	}, {
-		Check: "liveness", Verdict: history.Fail, Text: "no proof", Events: []int{},
+		Check: "liveness", Verdict: history.Fail, Text: "no proof\n  but more lines", Events: []int{},
 	}}}
 	return report.NewRun(trials)
 }

@@ -80,7 +80,8 @@ func message(j history.Judgement) *junitMessage {
 	for _, f := range j.Findings {
 		lines = append(lines, findingLine(f))
 		if m.Message == "" && f.Verdict == j.Verdict {
-			m.Message = f.Check + ": " + f.Text
+			first, _, _ := strings.Cut(f.Text, "\n")
+			m.Message = f.Check + ": " + first
 		}
 	}
 	m.Text = strings.Join(lines, "\n")

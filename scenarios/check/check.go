@@ -136,5 +136,10 @@ func fail(check string, events []int, format string, args ...any) history.Findin
 	}
 }
 
-// short prints a duration to the tenth of a millisecond.
-func short(d time.Duration) string { return d.Round(100 * time.Microsecond).String() }
+// short prints milliseconds to a tenth, or seconds to a thousandth from 1 s on.
+func short(d time.Duration) string {
+	if d.Abs() >= time.Second {
+		return fmt.Sprintf("%.3f s", d.Seconds())
+	}
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}

@@ -112,7 +112,7 @@ func safetySpoiled() []spoiled {
 			verdict: history.Fail, check: "safety", text: "both answered", proof: true,
 		}, {
 			name: "handover too slow", fault: "daemon-stopped", spoil: lateRemoval("node2", 60*time.Millisecond),
-			verdict: history.Fail, check: "safety", text: "had 10.0.0.200 at the same time for 60.7ms", proof: true,
+			verdict: history.Fail, check: "safety", text: "had 10.0.0.200 at the same time for 60.7 ms", proof: true,
 		},
 	}
 }
@@ -231,36 +231,54 @@ func lateEnd(d time.Duration) func([]history.Event) []history.Event {
 	}
 }
 
-func stale(from, to string) func([]history.Event) []history.Event {
+// stale lets the client's entry point elsewhere while it should point at
+// node2; what it asks then is answered by another.
+func stale(mac, answerer string) func([]history.Event) []history.Event {
 	return func(events []history.Event) []history.Event {
-		cluster := historytest.Cluster()
-		return historytest.Change(events, func(_ history.Event, body history.Neighbour) history.Neighbour {
-			if body.MAC == cluster.Node(from).MAC {
-				body.MAC = to
+		right := historytest.Cluster().Node("node2").MAC
+		events = historytest.Change(events, func(_ history.Event, body history.Neighbour) history.Neighbour {
+			if body.MAC == right {
+				body.MAC = mac
 			}
 			return body
 		})
+		return answeredBy(events, "node2", answerer)
 	}
+}
+
+func answeredBy(events []history.Event, right, answerer string) []history.Event {
+	return historytest.Change(events, func(_ history.Event, body history.Probe) history.Probe {
+		if body.By == right {
+			body.By = answerer
+		}
+		return body
+	})
 }
 
 func ownershipSpoiled() []spoiled {
 	cluster := historytest.Cluster()
 	return []spoiled{
 		{
-			name: "stale neighbour under the fault", fault: "daemon-killed", spoil: stale("node2", cluster.Node("node1").MAC),
+			name: "stale neighbour under the fault", fault: "daemon-killed", spoil: stale(cluster.Node("node1").MAC, "node1"),
 			verdict: history.Fail, check: "ownership", text: "points at node1, but the owner is node2", proof: true,
 		}, {
 			name: "stale neighbour at the end", fault: "link-loss",
 			spoil: func(events []history.Event) []history.Event {
 				healed := historytest.HealedAt(events)
-				return historytest.DropKind(events, func(e history.Event, _ history.Neighbour) bool { return e.At > healed })
+				events = historytest.DropKind(events, func(e history.Event, _ history.Neighbour) bool { return e.At > healed })
+				return historytest.Change(events, func(e history.Event, body history.Probe) history.Probe {
+					if e.At > healed && body.By == "node1" {
+						body.By = "node2"
+					}
+					return body
+				})
 			},
 			verdict: history.Fail, check: "ownership", text: "after the healing", proof: true,
 		}, {
-			name: "unknown neighbour", fault: "daemon-stopped", spoil: stale("node2", "02:00:00:00:09:09"),
+			name: "unknown neighbour", fault: "daemon-stopped", spoil: stale("02:00:00:00:09:09", "stranger"),
 			verdict: history.Fail, check: "ownership", text: "points at 02:00:00:00:09:09", proof: true,
 		}, {
-			name: "deleted neighbour", fault: "daemon-stopped", spoil: stale("node2", ""),
+			name: "deleted neighbour", fault: "daemon-stopped", spoil: stale("", "stranger"),
 			verdict: history.Fail, check: "ownership", text: "points at nobody", proof: true,
 		}, {
 			name: "no announcement", fault: "daemon-stopped",
@@ -290,10 +308,10 @@ func timingSpoiled() []spoiled {
 	return []spoiled{
 		{
 			name: "late takeover", fault: "link-loss", options: historytest.Options{Late: late},
-			verdict: history.Fail, check: "timing", text: "node2 took over 60.3ms late", proof: true,
+			verdict: history.Fail, check: "timing", text: "node2 took over 60.3 ms late", proof: true,
 		}, {
 			name: "early takeover", fault: "link-loss", options: historytest.Options{Late: -late},
-			verdict: history.Fail, check: "timing", text: "node2 took over 59.7ms early", proof: true,
+			verdict: history.Fail, check: "timing", text: "node2 took over 59.7 ms early", proof: true,
 		}, {
 			name: "late after a goodbye", fault: "daemon-stopped", options: historytest.Options{Late: late},
 			verdict: history.Fail, check: "timing", text: "(priority 0)", proof: true,
@@ -303,11 +321,11 @@ func timingSpoiled() []spoiled {
 		}, {
 			name: "late takeover on a busy machine", fault: "link-loss", options: historytest.Options{Late: late},
 			spoil:   func(events []history.Event) []history.Event { return busy(events, 30*time.Millisecond) },
-			verdict: history.Inconclusive, check: "timing", text: "60.3ms late", proof: true,
+			verdict: history.Inconclusive, check: "timing", text: "60.3 ms late", proof: true,
 		}, {
 			name: "ideal takeover on a busy machine", fault: "link-loss",
 			spoil:   func(events []history.Event) []history.Event { return busy(events, 30*time.Millisecond) },
-			verdict: history.Inconclusive, check: "timing", text: "the machine stood still for 30ms", proof: true,
+			verdict: history.Inconclusive, check: "timing", text: "the machine stood still for 30.0 ms", proof: true,
 		}, {
 			name: "nobody takes over though nothing is heard", fault: "guardian-killed",
 			spoil: func(events []history.Event) []history.Event {
@@ -328,6 +346,46 @@ func TestBusyMachineBesideTheJudgedWindowChangesNothing(t *testing.T) {
 		return at > fault+time.Second || at < fault-time.Second
 	}))
 	if got.Verdict != history.Pass {
+		t.Errorf("verdict %s: %v", got.Verdict, got.Findings)
+	}
+}
+
+// TestLaggingNeighbourWatchIsNotAStaleEntry: the answers prove where the
+// client's requests went.
+func TestLaggingNeighbourWatchIsNotAStaleEntry(t *testing.T) {
+	events := play("daemon-stopped")
+	healed := historytest.HealedAt(events)
+	got := check.Judge(historytest.DropKind(events, func(e history.Event, _ history.Neighbour) bool { return e.At > healed }))
+	if got.Verdict != history.Pass {
+		t.Errorf("verdict %s: %v", got.Verdict, got.Findings)
+	}
+}
+
+// TestContestedAnswerIsNotTimed: two Active nodes that both announce take the
+// client from each other, so the new one's first answer is a matter of luck.
+func TestContestedAnswerIsNotTimed(t *testing.T) {
+	late := func(events []history.Event) []history.Event {
+		fault := historytest.FaultAt(events)
+		return historytest.Change(events, func(e history.Event, body history.Probe) history.Probe {
+			if body.By == "node2" && e.At < fault+3500*time.Millisecond {
+				body.By = "node1"
+			}
+			return body
+		})
+	}
+	if got := check.Judge(late(play("adverts-dropped"))); got.Verdict != history.Pass {
+		t.Errorf("contested: verdict %s: %v", got.Verdict, got.Findings)
+	}
+	if got := check.Judge(late(play("daemon-killed"))); got.Verdict != history.Fail {
+		t.Errorf("a dead Active does not contest: verdict %s: %v", got.Verdict, got.Findings)
+	}
+}
+
+func TestShortOverlapOnABusyMachineIsInconclusive(t *testing.T) {
+	events := lateRemoval("node2", 60*time.Millisecond)(play("daemon-stopped"))
+	healed := historytest.HealedAt(events)
+	got := check.Judge(busyAt(events, 30*time.Millisecond, func(at time.Duration) bool { return at > healed+time.Second }))
+	if got.Verdict != history.Inconclusive || len(got.Findings) != 1 || got.Findings[0].Check != "safety" {
 		t.Errorf("verdict %s: %v", got.Verdict, got.Findings)
 	}
 }

@@ -25,7 +25,7 @@ func checkTiming(e *evidence) []history.Finding {
 		return findings
 	}
 	f := fail(timing, []int{busy.ID}, "the machine stood still for %s, so a bound of %s means nothing",
-		short(busy.Body.DelayMax), ResidualMax)
+		short(busy.Body.DelayMax), short(ResidualMax))
 	f.Verdict = history.Inconclusive
 	for _, finding := range findings {
 		f.Text += "; " + finding.Text
@@ -70,20 +70,38 @@ func checkResidual(e *evidence) []history.Finding {
 		h.New, short(residual.Abs()), how, short(h.Timer), h.LastAdvert.Body.Priority)}
 }
 
+// checkBounds wants the first answer within the fault's own bound. Where the
+// old Active goes on as if nothing were, both announce the VIP and the client
+// goes to and fro: there the new Active's announcement counts, for the answer
+// is a matter of luck.
 func checkBounds(e *evidence) []history.Finding {
 	bounds, ok := history.FaultBounds(e.course, e.failover.New)
 	answered, found := e.failover.AnsweredAt(history.StreamICMP)
 	if !ok || !found {
 		return nil // unanswered is for liveness
 	}
+	what, event := "answer", e.failover.Answers[history.StreamICMP].ID
+	if a := e.failover.Announcement; a != nil && e.contested() {
+		what, event, answered = "announcement", a.ID, a.At
+	}
 	fault := e.course.Fault
 	took, limit := answered-fault.At, bounds.To+fault.Body.Took+AnswerMargin
 	if took <= limit {
 		return nil
 	}
-	return []history.Finding{fail(timing, []int{fault.ID, e.failover.Answers[history.StreamICMP].ID},
-		"the first answer came %s after the fault; its bound is %s and %s margin",
-		short(took), short(bounds.To), AnswerMargin)}
+	return []history.Finding{fail(timing, []int{fault.ID, event},
+		"the first %s came %s after the fault; its bound is %s and %s margin",
+		what, short(took), short(bounds.To), short(AnswerMargin))}
+}
+
+// contested says whether the old Active still advertised under the fault when
+// the new one had taken over.
+func (e *evidence) contested() bool {
+	h := e.failover
+	return h.FirstAdvert != nil && slices.ContainsFunc(e.adverts, func(a history.Seen[history.Advert]) bool {
+		return a.Host == h.Old && a.Body.Direction == history.FromHost && a.Body.Priority > 0 &&
+			a.At > h.FirstAdvert.At-e.cluster.AdvertInterval && h.Window.Contains(a.At)
+	})
 }
 
 // checkSilence wants somebody to have taken over when a Backup's timer ran out
