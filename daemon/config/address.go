@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -76,7 +77,7 @@ func addressPrefix(c *converter, s *Statement, word string) (netip.Prefix, bool)
 		return netip.Prefix{}, false
 	}
 	if err != nil {
-		c.fail(s.Position, "virtual address %q is not an address", word).Hint = "the form is: A.B.C.D[/LENGTH]"
+		c.failWithHint(s.Position, "the form is: A.B.C.D[/LENGTH]", "virtual address %q is not an address", word)
 		return netip.Prefix{}, false
 	}
 	ip := prefix.Addr()
@@ -91,20 +92,26 @@ func addressPrefix(c *converter, s *Statement, word string) (netip.Prefix, bool)
 // and says how many words it took; 0 after it reported a fault.
 func addressOption(c *converter, s *Statement, to *VirtualAddress, words []string) int {
 	option := words[0]
-	switch option {
-	case "brd", "broadcast", "dev", "scope", "label":
-	case "peer", "home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin", "no_track", "preferred_lft", "use_vmac", "track_group":
+	understood := []string{"brd", "broadcast", "dev", "scope", "label"}
+	later := []string{
+		"peer", "home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin", "no_track",
+		"preferred_lft", "use_vmac", "track_group",
+	}
+	switch {
+	case slices.Contains(understood, option):
+	case slices.Contains(later, option):
 		c.fail(s.Position, "%q after a virtual address is known to keepalived, not supported here yet", option)
 		return 0
 	default:
-		c.fail(s.Position, "unknown option %q after a virtual address", option).Hint = didYouMean(option, []string{"brd", "broadcast", "dev", "scope", "label"})
+		c.failWithHint(s.Position, didYouMean(option, understood), "unknown option %q after a virtual address", option)
 		return 0
 	}
 	if len(words) < 2 {
 		c.fail(s.Position, "%s lacks its value", option)
 		return 0
 	}
-	ok, value := true, words[1]
+	var ok bool
+	value := words[1]
 	switch option {
 	case "dev":
 		to.Device = value
@@ -138,7 +145,7 @@ func scope(c *converter, s *Statement, word string) (Scope, bool) {
 	case "nowhere":
 		return ScopeNowhere, true
 	}
-	c.fail(s.Position, "unknown scope %q", word).Hint = "it may be global, site, link, host or nowhere"
+	c.failWithHint(s.Position, "it may be global, site, link, host or nowhere", "unknown scope %q", word)
 	return 0, false
 }
 

@@ -46,7 +46,7 @@ func (c *converter) resolveScript(to *Config, instance *Instance, tracked *Track
 		}
 		names = append(names, script.Name)
 	}
-	c.fail(tracked.Position, "track_script: no vrrp_script %q", tracked.Name).Hint = didYouMean(tracked.Name, names)
+	c.failWithHint(tracked.Position, didYouMean(tracked.Name, names), "track_script: no vrrp_script %q", tracked.Name)
 }
 
 // checkOwner warns of a weight at the address owner, whose priority is fixed

@@ -33,10 +33,6 @@ func (e *Error) Error() string {
 // returns nil when err holds none (it may still be another error, such as a
 // file that cannot be read).
 func List(err error) []*Error {
-	var one *Error
-	if err == nil {
-		return nil
-	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []*Error
 		for _, e := range joined.Unwrap() {
@@ -44,7 +40,7 @@ func List(err error) []*Error {
 		}
 		return all
 	}
-	if errors.As(err, &one) {
+	if one, ok := errors.AsType[*Error](err); ok {
 		return []*Error{one}
 	}
 	return nil

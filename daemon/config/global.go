@@ -94,6 +94,6 @@ func (c *converter) garpRepeat(s *Statement, to *int) {
 func (c *converter) version(s *Statement) {
 	value, ok := c.integer(s, s.Keyword(), s.Arguments()[0], 2, 3)
 	if ok && value == 3 {
-		c.fail(s.Position, "%s 3 is not supported yet", s.Keyword()).Hint = "version 2 is"
+		c.failWithHint(s.Position, "version 2 is", "%s 3 is not supported yet", s.Keyword())
 	}
 }

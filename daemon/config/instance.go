@@ -72,7 +72,7 @@ var authKeywords = table[Instance]{
 			case "AH":
 				c.fail(s.Position, "auth_type AH is known to keepalived, not supported here yet")
 			default:
-				c.fail(s.Position, "unknown auth_type %q", kind).Hint = "it may be PASS"
+				c.failWithHint(s.Position, "it may be PASS", "unknown auth_type %q", kind)
 			}
 		}},
 		{name: "auth_pass", form: "PASSWORD", min: 1, max: 1, set: func(c *converter, to *Instance, s *Statement) {
@@ -98,10 +98,10 @@ func checkAuthentication(c *converter, s *Statement, found seen) {
 		c.fail(at, "auth_type without auth_pass")
 	}
 	if at, pass := found["auth_pass"]; pass && !typed {
-		c.fail(at, "auth_pass without auth_type").Hint = "add: auth_type PASS"
+		c.failWithHint(at, "add: auth_type PASS", "auth_pass without auth_type")
 	}
 	if len(found) == 0 {
-		c.fail(s.Position, "authentication is empty").Hint = "it needs auth_type PASS and auth_pass"
+		c.failWithHint(s.Position, "it needs auth_type PASS and auth_pass", "authentication is empty")
 	}
 }
 
@@ -133,7 +133,7 @@ func addInstance(c *converter, to *Config, s *Statement) {
 	}
 	if made.NoPreempt && made.InitialState == InitialMaster {
 		made.NoPreempt = false
-		c.warn(found["nopreempt"], "nopreempt has no effect with state MASTER").Hint = "use state BACKUP on every router"
+		c.warnWithHint(found["nopreempt"], "use state BACKUP on every router", "nopreempt has no effect with state MASTER")
 	}
 	for i := range made.VirtualAddresses {
 		if made.VirtualAddresses[i].Device == "" {
@@ -150,7 +150,7 @@ func setState(c *converter, to *Instance, s *Statement) {
 	case "BACKUP":
 		to.InitialState = InitialBackup
 	default:
-		c.fail(s.Position, "unknown state %q", state).Hint = "it may be MASTER or BACKUP"
+		c.failWithHint(s.Position, "it may be MASTER or BACKUP", "unknown state %q", state)
 	}
 }
 
@@ -162,10 +162,9 @@ func setAdvertInterval(c *converter, to *Instance, s *Statement) {
 	switch {
 	case !ok:
 	case value%time.Second != 0:
-		c.fail(s.Position, "advert_int %s: version 2 counts whole seconds", s.Arguments()[0]).Hint =
-			"keepalived would round it; fractions need version 3"
+		c.failWithHint(s.Position, "keepalived would round it; fractions need version 3", "advert_int %s: version 2 counts whole seconds", s.Arguments()[0])
 	case value > math.MaxUint8*time.Second:
-		c.fail(s.Position, "advert_int %s is out of range", s.Arguments()[0]).Hint = "it may be 1 to 255"
+		c.failWithHint(s.Position, "it may be 1 to 255", "advert_int %s is out of range", s.Arguments()[0])
 	default:
 		to.AdvertInterval = value
 	}

@@ -34,16 +34,20 @@ type converter struct {
 // tracking is an instance's interest in a script.
 type tracking struct{ instance, script string }
 
-func (c *converter) fail(at Position, format string, args ...any) *Error {
-	fault := &Error{Position: at, Message: fmt.Sprintf(format, args...)}
-	c.faults = append(c.faults, fault)
-	return fault
+func (c *converter) fail(at Position, format string, args ...any) {
+	c.failWithHint(at, "", format, args...)
 }
 
-func (c *converter) warn(at Position, format string, args ...any) *Error {
-	warning := &Error{Position: at, Message: fmt.Sprintf(format, args...)}
-	c.warnings = append(c.warnings, warning)
-	return warning
+func (c *converter) failWithHint(at Position, hint, format string, args ...any) {
+	c.faults = append(c.faults, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (c *converter) warn(at Position, format string, args ...any) {
+	c.warnWithHint(at, "", format, args...)
+}
+
+func (c *converter) warnWithHint(at Position, hint, format string, args ...any) {
+	c.warnings = append(c.warnings, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 // seen says where each keyword of a block stood last.
@@ -59,7 +63,7 @@ func (t *table[T]) apply(c *converter, to *T, nodes []Node) seen {
 			continue
 		}
 		if earlier, twice := found[row.name]; twice && !row.repeats {
-			c.warn(s.Position, "%s was set on line %d already", row.name, earlier.Line).Hint = "the last one counts"
+			c.warnWithHint(s.Position, "the last one counts", "%s was set on line %d already", row.name, earlier.Line)
 		}
 		found[row.name] = s.Position
 		if row.wellFormed(c, s) {
@@ -91,13 +95,13 @@ func (k *keyword[T]) wellFormed(c *converter, s *Statement) bool {
 	}
 	switch {
 	case count < k.min:
-		c.fail(s.Position, "%s lacks a word", k.name).Hint = hint
+		c.failWithHint(s.Position, hint, "%s lacks a word", k.name)
 	case count > k.max:
-		c.fail(s.Position, "unexpected %q after %s", s.Arguments()[k.max], k.name).Hint = hint
+		c.failWithHint(s.Position, hint, "unexpected %q after %s", s.Arguments()[k.max], k.name)
 	case k.block && s.Block == nil:
-		c.fail(s.Position, "%s lacks its block", k.name).Hint = hint
+		c.failWithHint(s.Position, hint, "%s lacks its block", k.name)
 	case !k.block && s.Block != nil:
-		c.fail(s.Position, "%s takes no block", k.name).Hint = hint
+		c.failWithHint(s.Position, hint, "%s takes no block", k.name)
 	default:
 		return true
 	}
@@ -116,12 +120,12 @@ func (t *table[T]) reportUnknown(c *converter, s *Statement) {
 		c.fail(s.Position, "%q in %s is known to keepalived, not supported here yet", word, t.where)
 		return
 	}
-	fault := c.fail(s.Position, "unknown keyword %q in %s", word, t.where)
 	names := make([]string, 0, len(t.keywords))
 	for i := range t.keywords {
 		names = append(names, t.keywords[i].name)
 	}
-	fault.Hint = didYouMean(word, append(names, t.later...))
+	hint := didYouMean(word, append(names, t.later...))
+	c.failWithHint(s.Position, hint, "unknown keyword %q in %s", word, t.where)
 }
 
 // languageFeature names the part of keepalived's language that a first word

@@ -61,7 +61,7 @@ func addScript(c *converter, to *Config, s *Statement) {
 	}
 	found := scriptKeywords.apply(c, &script, s.Block.Nodes)
 	if _, ok := found["script"]; !ok {
-		c.fail(s.Position, "vrrp_script %q has no script", script.Name).Hint = `add: script "PROGRAM [ARGUMENT ...]"`
+		c.failWithHint(s.Position, `add: script "PROGRAM [ARGUMENT ...]"`, "vrrp_script %q has no script", script.Name)
 	}
 	if script.Timeout == 0 {
 		script.Timeout = script.Interval
@@ -76,8 +76,7 @@ func setCommand(c *converter, to *Script, s *Statement) {
 		return
 	}
 	if extra {
-		c.warn(s.Position, "keepalived drops the words after %q here; they are kept as arguments", command[0]).Hint =
-			"put the whole command in quotes"
+		c.warnWithHint(s.Position, "put the whole command in quotes", "keepalived drops the words after %q here; they are kept as arguments", command[0])
 	}
 	to.Command = command
 }

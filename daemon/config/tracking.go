@@ -58,7 +58,7 @@ func trackEntry(c *converter, s *Statement) bool {
 	case s.Block != nil:
 		c.fail(s.Position, "unexpected block after %q", s.Raw)
 	case len(words) > 0 && words[0] != "weight":
-		c.fail(s.Position, "unexpected %q after %q", words[0], s.Words[0]).Hint = "the form is: NAME [weight N [reverse]]"
+		c.failWithHint(s.Position, "the form is: NAME [weight N [reverse]]", "unexpected %q after %q", words[0], s.Words[0])
 	case len(words) == 1:
 		c.fail(s.Position, "weight lacks its value")
 	case len(words) > 3:

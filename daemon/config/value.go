@@ -21,7 +21,7 @@ func (c *converter) integer(s *Statement, what, word string, lo, hi int) (int, b
 		return 0, false
 	}
 	if err != nil || value < int64(lo) || value > int64(hi) {
-		c.fail(s.Position, "%s %s is out of range", what, word).Hint = fmt.Sprintf("it may be %d to %d", lo, hi)
+		c.failWithHint(s.Position, fmt.Sprintf("it may be %d to %d", lo, hi), "%s %s is out of range", what, word)
 		return 0, false
 	}
 	return int(value), true
@@ -39,11 +39,11 @@ const maxSeconds = math.MaxUint32 / 1000000
 func (c *converter) seconds(s *Statement, what, word string) (time.Duration, bool) {
 	value, ok := parseSeconds(word)
 	if !ok {
-		c.fail(s.Position, "%s %q is not a number of seconds", what, word).Hint = "fractions go down to the microsecond: 0.25"
+		c.failWithHint(s.Position, "fractions go down to the microsecond: 0.25", "%s %q is not a number of seconds", what, word)
 		return 0, false
 	}
 	if value <= 0 || value > maxSeconds*time.Second {
-		c.fail(s.Position, "%s %s is out of range", what, word).Hint = fmt.Sprintf("it may be more than 0, up to %d seconds", maxSeconds)
+		c.failWithHint(s.Position, fmt.Sprintf("it may be more than 0, up to %d seconds", maxSeconds), "%s %s is out of range", what, word)
 		return 0, false
 	}
 	return value, true
@@ -79,7 +79,7 @@ func (c *converter) weight(s *Statement, words []string, reverse *bool, off ...s
 		*reverse = false
 		return value, true
 	}
-	c.fail(s.Position, "unexpected %q after the weight", words[1]).Hint = `only "reverse" may follow`
+	c.failWithHint(s.Position, `only "reverse" may follow`, "unexpected %q after the weight", words[1])
 	return 0, false
 }
 

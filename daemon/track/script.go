@@ -85,7 +85,7 @@ func every(ctx context.Context, interval time.Duration, work func()) {
 		}
 		work()
 		late := max(time.Since(next), 0)
-		next = next.Add(interval * (late/interval + 1))
+		next = next.Add(late - late%interval + interval)
 		timer.Reset(time.Until(next))
 	}
 }

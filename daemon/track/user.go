@@ -55,8 +55,7 @@ func lookUp(name string) (*user.User, error) {
 		return account, nil
 	}
 	account, err := user.Lookup(defaultUser)
-	var unknown user.UnknownUserError
-	if errors.As(err, &unknown) {
+	if _, unknown := errors.AsType[user.UnknownUserError](err); unknown {
 		return nil, nil
 	}
 	if err != nil {
