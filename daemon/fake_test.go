@@ -145,17 +145,17 @@ func (n *node) setDeaf() {
 }
 
 // has reports whether the virtual address is set.
-func (n *node) has(address string) bool {
+func (n *node) has(prefix string) bool {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	return slices.ContainsFunc(n.present, func(a netif.Address) bool { return a.Prefix.String() == address })
+	return slices.ContainsFunc(n.present, func(a netif.Address) bool { return a.Prefix.String() == prefix })
 }
 
-// owners are the nodes that have the address.
-func (w *world) owners(address string) string {
+// owners are the nodes that have the virtual address.
+func (w *world) owners() string {
 	var names []string
 	for _, n := range w.nodes {
-		if n.has(address) {
+		if n.has(vip) {
 			names = append(names, n.name)
 		}
 	}
@@ -274,9 +274,8 @@ func (c *fakeConn) SetSource(source netip.Addr) error {
 	return nil
 }
 
-func (c *fakeConn) Close() error {
+func (c *fakeConn) Close() {
 	c.node.record("%s close %s %d", c.node.name, c.name, c.index)
-	return nil
 }
 
 type fakeAnnouncer struct {
@@ -289,7 +288,7 @@ func (a fakeAnnouncer) Announce(address netip.Addr, count int) error {
 	return nil
 }
 
-func (a fakeAnnouncer) Close() error { return nil }
+func (a fakeAnnouncer) Close() {}
 
 // fakeAlarm rings in virtual time.
 type fakeAlarm struct {
@@ -300,7 +299,9 @@ type fakeAlarm struct {
 func (a *fakeAlarm) C() <-chan struct{} { return a.rings }
 
 func (a *fakeAlarm) Set(t time.Time) error {
-	a.Stop()
+	if a.timer != nil {
+		a.timer.Stop()
+	}
 	a.timer = time.AfterFunc(time.Until(t), func() {
 		select {
 		case a.rings <- struct{}{}:

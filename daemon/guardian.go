@@ -32,6 +32,8 @@ const (
 
 	restartDelayMin = time.Second
 	restartDelayMax = time.Minute
+	// endTimeout bounds how long a dying process may take to end.
+	endTimeout = 5 * time.Second
 	// wellAfter is how long a worker runs to be restarted at once again.
 	wellAfter = time.Minute
 )
@@ -77,6 +79,9 @@ func Guard(logger *slog.Logger, arguments []string) error {
 		logger.Info("worker is not started anew", "reason", "asked to end")
 		return nil
 	}
+	if err := awaitEnd(h.worker); err != nil {
+		logger.Warn("worker may still be ending", "error", err)
+	}
 	logger.Info("worker is started anew", "restarts", restarts+1)
 	return becomeWorker(arguments, restarts+1)
 }
@@ -120,6 +125,35 @@ func rest(signals <-chan os.Signal, delay time.Duration) (ended bool) {
 			}
 		case <-timeout:
 			passed, timeout = true, nil // signals that came before are left
+		}
+	}
+}
+
+// awaitEnd waits until the process has ended. The pipe to a dying process ends
+// while others of its files, such as a locked pid file, are still open.
+func awaitEnd(pid int) error {
+	if pid == 0 {
+		return nil
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("await the end of process %d: %w", pid, err)
+	}
+	defer unix.Close(fd)
+	deadline := time.Now().Add(endTimeout)
+	for {
+		left := time.Until(deadline)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds()))
+		switch {
+		case n > 0:
+			return nil
+		case err != nil && !errors.Is(err, unix.EINTR):
+			return fmt.Errorf("await the end of process %d: %w", pid, err)
+		case left <= 0:
+			return fmt.Errorf("await the end of process %d: it took longer than %s", pid, endTimeout)
 		}
 	}
 }

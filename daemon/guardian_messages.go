@@ -13,6 +13,7 @@ import (
 type guardianMessage struct {
 	State   *guardedState `json:"state,omitempty"`
 	Goodbye bool          `json:"goodbye,omitempty"`
+	Worker  int           `json:"worker"` // its pid
 	// Uptime is how long the worker has run.
 	Uptime time.Duration `json:"uptime_ns"`
 }
@@ -21,6 +22,7 @@ type guardianMessage struct {
 type heard struct {
 	state   guardedState
 	goodbye bool
+	worker  int       // its pid; 0 when nothing was heard
 	started time.Time // of the worker
 }
 
@@ -42,6 +44,7 @@ func listenTo(pipe io.Reader, now func() time.Time) (heard, error) {
 		if err := json.Unmarshal(line, &m); err != nil {
 			return h, fmt.Errorf("read from the worker: %w", err)
 		}
+		h.worker = m.Worker
 		h.started = now().Add(-m.Uptime)
 		if m.State != nil {
 			h.state = *m.State

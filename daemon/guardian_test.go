@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"os"
+	"os/exec"
 	"reflect"
 	"strings"
 	"syscall"
@@ -36,12 +37,12 @@ func TestGuardianKnowsTheLastState(t *testing.T) {
 	clock := func() time.Time { return now }
 	h, err := listenTo(messages(t,
 		guardianMessage{State: &guardedState{}},
-		guardianMessage{State: &state, Uptime: 10 * time.Second},
+		guardianMessage{State: &state, Worker: 77, Uptime: 10 * time.Second},
 	), clock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.goodbye || !reflect.DeepEqual(h.state, state) || !h.started.Equal(now.Add(-10*time.Second)) {
+	if h.worker != 77 || h.goodbye || !reflect.DeepEqual(h.state, state) || !h.started.Equal(now.Add(-10*time.Second)) {
 		t.Errorf("heard %+v", h)
 	}
 }
@@ -133,5 +134,25 @@ func TestRestIsEndedBySignals(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+func TestAwaitEndWaitsForAProcess(t *testing.T) {
+	process := exec.Command("sleep", "0.1")
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := awaitEnd(process.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < 50*time.Millisecond {
+		t.Errorf("returned after %s", took)
+	}
+	if err := process.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := awaitEnd(process.Process.Pid); err != nil {
+		t.Errorf("of a process that is gone: %v", err)
 	}
 }

@@ -103,6 +103,7 @@ func (k *keeper) guard(ctx context.Context) error {
 }
 
 func (k *keeper) message(m guardianMessage) guardianMessage {
+	m.Worker = os.Getpid()
 	m.Uptime = time.Since(k.started)
 	return m
 }
@@ -120,7 +121,7 @@ func (k *keeper) start() (*exec.Cmd, *os.File, error) {
 	process.Stdout, process.Stderr = os.Stdout, os.Stderr
 	process.ExtraFiles = []*os.File{reader}
 	if err := process.Start(); err != nil {
-		writer.Close()
+		_ = writer.Close()
 		return nil, nil, fmt.Errorf("start the guardian: %w", err)
 	}
 	return process, writer, nil
@@ -130,7 +131,7 @@ func (k *keeper) start() (*exec.Cmd, *os.File, error) {
 func (k *keeper) abandon(process *exec.Cmd, ended <-chan error, reason error) error {
 	// The error would be that it has ended already.
 	_ = process.Process.Kill()
-	<-ended
+	k.logger.Debug("guardian given up", "reason", reason, "status", <-ended)
 	return reason
 }
 

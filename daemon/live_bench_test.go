@@ -27,7 +27,7 @@ func BenchmarkLiveTakeover(b *testing.B) {
 		name  string
 		start func(l *lab) *subject
 	}{
-		{"vipd", func(l *lab) *subject { return l.vipd(2, 250, "") }},
+		{"vipd", func(l *lab) *subject { return l.vipd(2, 250) }},
 		{"keepalived", func(l *lab) *subject { return l.keepalived(2, 250) }},
 	}
 	for _, s := range subjects {
@@ -107,7 +107,7 @@ func (l *lab) speaker(b *testing.B) func(priority uint8) {
 		ns, err := os.Open("/run/netns/" + l.names + "1")
 		if err == nil {
 			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
-			ns.Close()
+			_ = ns.Close()
 		}
 		if err != nil {
 			opened <- result{nil, err}
@@ -120,7 +120,7 @@ func (l *lab) speaker(b *testing.B) func(priority uint8) {
 	if r.err != nil {
 		b.Fatal(r.err)
 	}
-	b.Cleanup(func() { r.sender.Close() })
+	b.Cleanup(r.sender.Close)
 	var index int
 	out, err := exec.Command("ip", "netns", "exec", l.names+"1", "cat", "/sys/class/net/eth0/ifindex").Output()
 	if err == nil {

@@ -1,6 +1,9 @@
 package daemon
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,8 +34,8 @@ func (l *lab) within(what string, got, wanted time.Duration) {
 
 func TestLiveElectionAndOrderlyHandover(t *testing.T) {
 	l := newLab(t)
-	a := l.vipd(1, 250, "")
-	l.vipd(2, 240, "")
+	a := l.vipd(1, 250)
+	l.vipd(2, 240)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
 	if l.holds(2) {
 		t.Error("node 2 holds the address as well")
@@ -50,8 +53,8 @@ func TestLiveElectionAndOrderlyHandover(t *testing.T) {
 
 func TestLiveLinkDownAndUp(t *testing.T) {
 	l := newLab(t)
-	a := l.vipd(1, 250, "")
-	l.vipd(2, 240, "")
+	a := l.vipd(1, 250)
+	l.vipd(2, 240)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
 	mark := l.seen.mark()
 	l.ip("-n", l.names+"switch", "link", "set", "p1", "down")
@@ -67,7 +70,7 @@ func TestLiveLinkDownAndUp(t *testing.T) {
 
 func TestLiveRemovedAddressIsPutBack(t *testing.T) {
 	l := newLab(t)
-	l.vipd(1, 250, "")
+	l.vipd(1, 250)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
 	l.await(time.Second, "the address is set", func() bool { return l.holds(1) })
 	mark := l.seen.mark()
@@ -78,13 +81,40 @@ func TestLiveRemovedAddressIsPutBack(t *testing.T) {
 	}
 }
 
+func TestLiveFailedScriptHandsOver(t *testing.T) {
+	l := newLab(t)
+	well := filepath.Join(l.dir, "well")
+	if err := os.WriteFile(well, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := fmt.Sprintf(`vrrp_script chk {
+    script "/usr/bin/test -e %s"
+    interval 0.1
+    user root
+}`, well)
+	a := l.vipdWith(1, l.configure(1, 250, script, "track_script { chk }"))
+	l.vipd(2, 240)
+	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
+	mark := l.seen.mark()
+	if err := os.Remove(well); err != nil {
+		t.Fatal(err)
+	}
+	farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of node 1", advertisementOf(1, 0))
+	taken := l.awaitFrame(mark, 2*time.Second, "announcement of node 2", announcementOf(2))
+	l.within("handover", taken.at.Sub(farewell.at), skew(240))
+	a.awaitLog(`to=Initialize reason="script chk failed"`)
+	if l.holds(1) {
+		t.Error("node 1 still holds the address")
+	}
+}
+
 // The peer is stopped for longer than its Active_Down_Interval. What it finds
 // first when it goes on are the advertisements that waited.
 func TestLiveStoppedBackupDoesNotTakeOver(t *testing.T) {
 	l := newLab(t)
-	l.vipd(1, 250, "")
+	l.vipd(1, 250)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
-	b := l.vipd(2, 240, "")
+	b := l.vipd(2, 240)
 	b.awaitLog("to=Backup")
 	b.signal(b.worker(), syscall.SIGSTOP)
 	mark := l.seen.mark()
@@ -105,7 +135,7 @@ func TestLiveHandoverFromAndToKeepalived(t *testing.T) {
 	t.Run("from keepalived", func(t *testing.T) {
 		l := newLab(t)
 		a := l.keepalived(1, 250)
-		l.vipd(2, 240, "")
+		l.vipd(2, 240)
 		l.awaitFrame(0, 6*time.Second, "announcement of keepalived", announcementOf(1))
 		l.awaitFrame(0, 2*time.Second, "second advertisement", advertisementOf(1, 250))
 		mark := l.seen.mark()
@@ -117,7 +147,7 @@ func TestLiveHandoverFromAndToKeepalived(t *testing.T) {
 	})
 	t.Run("to keepalived", func(t *testing.T) {
 		l := newLab(t)
-		a := l.vipd(1, 250, "")
+		a := l.vipd(1, 250)
 		l.keepalived(2, 240)
 		l.awaitFrame(0, 6*time.Second, "announcement of vipd", announcementOf(1))
 		mark := l.seen.mark()

@@ -9,8 +9,8 @@ import (
 
 func TestLiveGuardianReleasesForAKilledWorker(t *testing.T) {
 	l := newLab(t)
-	a := l.vipd(1, 250, "")
-	l.vipd(2, 240, "")
+	a := l.vipd(1, 250)
+	l.vipd(2, 240)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
 	l.await(time.Second, "the address is set", func() bool { return l.holds(1) })
 	mark, killed := l.seen.mark(), time.Now()
@@ -30,7 +30,7 @@ func TestLiveGuardianReleasesForAKilledWorker(t *testing.T) {
 
 func TestLiveKilledGuardianIsReplaced(t *testing.T) {
 	l := newLab(t)
-	a := l.vipd(1, 250, "")
+	a := l.vipd(1, 250)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
 	first := a.guardian()
 	a.signal(first, syscall.SIGKILL)
@@ -50,7 +50,7 @@ func TestLiveKilledGuardianIsReplaced(t *testing.T) {
 
 func TestLiveTerminatedTogetherReleasesOnce(t *testing.T) {
 	l := newLab(t)
-	a := l.vipd(1, 250, "")
+	a := l.vipd(1, 250)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
 	mark := l.seen.mark()
 	for _, pid := range l.pids(1) {

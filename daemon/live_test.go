@@ -66,7 +66,7 @@ var vipdBinary = sync.OnceValues(func() (string, error) {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if path, err := vipdBinary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+		_ = os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)
 }
@@ -168,9 +168,12 @@ type subject struct {
 	ended   chan struct{}
 }
 
-func (l *lab) configure(n int, priority int, more string) string {
+// configure writes a configuration: blocks stand before the instance, and lines
+// within it.
+func (l *lab) configure(n int, priority int, blocks, lines string) string {
 	path := filepath.Join(l.dir, fmt.Sprintf("%d.conf", n))
-	text := fmt.Sprintf(`vrrp_instance VI {
+	text := fmt.Sprintf(`%s
+vrrp_instance VI {
     state BACKUP
     interface eth0
     virtual_router_id %d
@@ -185,7 +188,7 @@ func (l *lab) configure(n int, priority int, more string) string {
     }
     %s
 }
-`, liveVRID, priority, livePass, liveAddress, more)
+`, blocks, liveVRID, priority, livePass, liveAddress, lines)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		l.t.Fatal(err)
 	}
@@ -193,14 +196,20 @@ func (l *lab) configure(n int, priority int, more string) string {
 }
 
 // vipd starts vipd in node n, and awaits that it is ready.
-func (l *lab) vipd(n, priority int, more string) *subject {
+func (l *lab) vipd(n, priority int) *subject {
+	l.t.Helper()
+	return l.vipdWith(n, l.configure(n, priority, "", ""))
+}
+
+// vipdWith starts vipd with a configuration, and awaits that it is ready.
+func (l *lab) vipdWith(n int, configuration string) *subject {
 	l.t.Helper()
 	binary, err := vipdBinary()
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	pid := filepath.Join(l.dir, fmt.Sprintf("%d.pid", n))
-	s := l.start(n, pid, binary, "-nlD", "-f", l.configure(n, priority, more), "-p", pid)
+	s := l.start(n, pid, binary, "-nlD", "-f", configuration, "-p", pid)
 	s.awaitLog("msg=ready")
 	s.awaitLog("guardian started")
 	return s
@@ -214,7 +223,7 @@ func (l *lab) keepalived(n, priority int) *subject {
 		l.t.Skip("skipped: keepalived is not installed")
 	}
 	pid := filepath.Join(l.dir, fmt.Sprintf("%d.pid", n))
-	return l.start(n, pid, path, "-n", "-l", "-D", "-P", "-f", l.configure(n, priority, ""),
+	return l.start(n, pid, path, "-n", "-l", "-D", "-P", "-f", l.configure(n, priority, "", ""),
 		"-p", pid, "-r", pid+".vrrp")
 }
 
@@ -265,7 +274,7 @@ func (s *subject) cleanup() {
 // pids are the processes in node n's namespace.
 func (l *lab) pids(n int) []int {
 	var pids []int
-	for _, field := range strings.Fields(l.output("netns", "pids", l.names+strconv.Itoa(n))) {
+	for field := range strings.FieldsSeq(l.output("netns", "pids", l.names+strconv.Itoa(n))) {
 		if pid, err := strconv.Atoi(field); err == nil {
 			pids = append(pids, pid)
 		}

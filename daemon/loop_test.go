@@ -45,7 +45,7 @@ func TestElectionTakesActiveDownInterval(t *testing.T) {
 		w.add(2, configured(100))
 		w.add(3, configured(50))
 		pass(10 * time.Second)
-		if got := w.owners(vip); got != "n1" {
+		if got := w.owners(); got != "n1" {
 			t.Errorf("owners %q, want n1", got)
 		}
 		want(t, "transitions", w.take("state changed"), []string{
@@ -82,7 +82,7 @@ func TestOrderlyEndHandsOverAfterSkew(t *testing.T) {
 		n1.cancel = nil
 		pass(time.Second)
 		if !n2.has(vip) || n1.has(vip) {
-			t.Errorf("owners %q, want n2", w.owners(vip))
+			t.Errorf("owners %q, want n2", w.owners())
 		}
 		want(t, "handover", w.take(""), []string{
 			"5.000 n1 advertise 7 priority 0",
@@ -129,7 +129,7 @@ func TestLinkDownIsAFaultAndUpPreempts(t *testing.T) {
 		w.take("")
 		n1.setRunning("eth0", false)
 		pass(4 * time.Second)
-		if got := w.owners(vip); got != "n2" {
+		if got := w.owners(); got != "n2" {
 			t.Fatalf("owners with n1's link down: %q, want n2", got)
 		}
 		want(t, "transitions down", w.take("state changed"), []string{
@@ -280,7 +280,7 @@ func TestWeightedScriptChangesPriority(t *testing.T) {
 		w.take("")
 		n1.results <- track.Result{Name: "chk", Up: false}
 		pass(5 * time.Second)
-		if got := w.owners(vip); got != "n2" {
+		if got := w.owners(); got != "n2" {
 			t.Errorf("owners %q, want n2", got)
 		}
 	})
@@ -333,8 +333,7 @@ func TestMissingInterfaceIsNamed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		n1 := w.prepare(1, configured(150, func(c *config.Config) { c.Instances[0].Interface = "eth9" }))
 		err := n1.start()
-		var missing *MissingInterfaceError
-		if !errors.As(err, &missing) {
+		if _, ok := errors.AsType[*MissingInterfaceError](err); !ok {
 			t.Fatalf("error %v, want a MissingInterfaceError", err)
 		}
 		if got, wanted := err.Error(), "test.conf:3: vrrp_instance VI: interface eth9 does not exist"; got != wanted {

@@ -26,13 +26,13 @@ type conn interface {
 	Send(payload []byte) error
 	Receive() (transport.Datagram, error)
 	SetSource(source netip.Addr) error
-	Close() error
+	Close()
 }
 
 // announcer sends gratuitous ARP; see transport.Announcer.
 type announcer interface {
 	Announce(address netip.Addr, count int) error
-	Close() error
+	Close()
 }
 
 // alarm wakes the loop at a time; see transport.Alarm.
@@ -73,4 +73,4 @@ func (n kernelNetwork) remove(index int, prefix netip.Prefix) error {
 type silent struct{}
 
 func (silent) Announce(netip.Addr, int) error { return nil }
-func (silent) Close() error                   { return nil }
+func (silent) Close()                         {}

@@ -32,7 +32,7 @@ func background(stderr io.Writer) int {
 	process.ExtraFiles = []*os.File{writer}
 	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = process.Start()
-	writer.Close()
+	_ = writer.Close() // the child has its own
 	if err != nil {
 		printError(stderr, fmt.Errorf("start in the background: %w", err))
 		return exitError
@@ -55,7 +55,7 @@ func takeReport() *report {
 	if os.Getenv(backgroundVariable) == "" {
 		return nil
 	}
-	os.Unsetenv(backgroundVariable)
+	_ = os.Unsetenv(backgroundVariable) // its name is valid: it cannot fail
 	unix.CloseOnExec(reportDescriptor)
 	return &report{pipe: os.NewFile(reportDescriptor, "report")}
 }
@@ -67,5 +67,5 @@ func (r *report) ready() {
 	}
 	// Nobody reads any more when the starter was killed; the daemon goes on.
 	_, _ = r.pipe.WriteString(readyText)
-	r.pipe.Close()
+	_ = r.pipe.Close()
 }

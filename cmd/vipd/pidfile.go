@@ -38,11 +38,11 @@ func lockPIDFile(path string) (*pidFile, error) {
 			return nil, fmt.Errorf("lock the pid file %s: %w", path, err)
 		}
 		if !isAt(file, path) { // removed by its holder before we locked it
-			file.Close()
+			_ = file.Close()
 			continue
 		}
 		if err := writePID(file); err != nil {
-			file.Close()
+			_ = file.Close()
 			return nil, fmt.Errorf("write the pid file %s: %w", path, err)
 		}
 		return &pidFile{file: file}, nil
@@ -71,5 +71,5 @@ func writePID(file *os.File) error {
 func (p *pidFile) remove() {
 	// A file that cannot be removed is taken over by the next vipd.
 	_ = os.Remove(p.file.Name())
-	p.file.Close()
+	_ = p.file.Close()
 }

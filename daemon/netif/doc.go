@@ -5,7 +5,7 @@
 // addresses, by whoever's hand, arrives as events of Watch; when the kernel
 // could not keep up (ENOBUFS) or a subscription ended, Watch subscribes anew
 // and reports everything as it is then. Dumps that the kernel calls
-// interrupted are read again (dump.go); no other file may dump.
+// interrupted are read again (safe.go); no other file may dump.
 //
 // It may import the standard library, golang.org/x/sys and
 // github.com/vishvananda/netlink. It knows nothing of VRRP.

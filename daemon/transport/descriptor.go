@@ -18,7 +18,7 @@ func newDescriptor(fd int, name string) (descriptor, error) {
 	file := os.NewFile(uintptr(fd), name)
 	raw, err := file.SyscallConn()
 	if err != nil {
-		file.Close()
+		_ = file.Close()
 		return descriptor{}, fmt.Errorf("poll %s: %w", name, err)
 	}
 	return descriptor{file: file, raw: raw}, nil
@@ -47,5 +47,8 @@ func (d descriptor) watch(notify func()) {
 	}()
 }
 
-// Close closes the descriptor and ends its watch.
-func (d descriptor) Close() error { return d.file.Close() }
+// Close closes the descriptor and ends its watch. It may be called again.
+func (d descriptor) Close() {
+	// The only error is that it is closed already.
+	_ = d.file.Close()
+}

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -216,7 +215,7 @@ func TestLiveAnnouncerAnnounces(t *testing.T) {
 		if err := announcer.Announce(address, 3); err != nil {
 			t.Fatal(err)
 		}
-		want := *gratuitousARP(net.HardwareAddr(a.Attrs().HardwareAddr), address)
+		want := *gratuitousARP(a.Attrs().HardwareAddr, address)
 		for n := range 3 {
 			var got frame
 			if _, _, err := unix.Recvfrom(fd, got[:], 0); err != nil {
