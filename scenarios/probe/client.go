@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 )
 
 // clientFlush is how often the client hands over what it has.
-const clientFlush = 10 * time.Millisecond
+const clientFlush = 20 * time.Millisecond
 
 // ClientOptions says what a client asks for. It can be handed to another
 // process as JSON.
@@ -51,6 +52,9 @@ func (o ClientOptions) validate() error {
 	if o.Timeout <= 0 {
 		return fmt.Errorf("timeout %s is not positive", o.Timeout)
 	}
+	if o.ICMPPeriod == 0 && o.HTTPPeriod == 0 {
+		return errors.New("neither ICMP nor HTTP has a period")
+	}
 	for _, period := range []time.Duration{o.ICMPPeriod, o.HTTPPeriod} {
 		if period < 0 || (period > 0 && o.Timeout/period >= outstandingMax) {
 			return fmt.Errorf("period %s is negative, or too short for timeout %s", period, o.Timeout)
@@ -70,24 +74,37 @@ func (o ClientOptions) validate() error {
 // A probe that the client's own kernel refuses to send, for want of a route or
 // of a device, is a lost one with that reason. RunClient fails only when it
 // cannot observe: no raw socket, or nobody to write to.
+//
+// It wants a process of its own: the thread that keeps the schedule takes one
+// of the Go scheduler's processors for itself, for which GOMAXPROCS is raised
+// by one meanwhile.
 func RunClient(ctx context.Context, o ClientOptions, out io.Writer) error {
 	if err := o.validate(); err != nil {
 		return fmt.Errorf("run client: %w", err)
 	}
 	r := &reporter{host: o.Host}
 	clock := ClockAt(o.Origin)
-	work, ctx := errgroup.WithContext(ctx)
+	schedule := &schedule{clock: clock}
 	if o.ICMPPeriod > 0 {
 		echo, err := openEcho(clock, o, r)
 		if err != nil {
 			return fmt.Errorf("run client: %w", err)
 		}
-		work.Go(func() error { return echo.run(ctx) })
+		defer echo.close()
+		schedule.add(o.ICMPPeriod, echo.step)
 	}
+	work, ctx := errgroup.WithContext(ctx)
 	if o.HTTPPeriod > 0 {
 		fetch := &fetcher{ClientOptions: o, clock: clock, report: r}
-		work.Go(func() error { return fetch.run(ctx) })
+		schedule.add(o.HTTPPeriod, func(seq int) error {
+			work.Go(func() error { fetch.probe(ctx, seq); return nil })
+			return nil
+		})
 	}
+	processors := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(processors + 1)
+	defer runtime.GOMAXPROCS(processors)
+	work.Go(func() error { return schedule.run(ctx) })
 	work.Go(func() error { return r.write(ctx, out) })
 	err := work.Wait()
 	if err == nil {

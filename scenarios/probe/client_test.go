@@ -226,9 +226,10 @@ func TestClientRefusesWhatItCannotAsk(t *testing.T) {
 		"no address":      func(o *ClientOptions) { o.VIP = history.Node{}.Address },
 		"no timeout":      func(o *ClientOptions) { o.Timeout = 0 },
 		"negative period": func(o *ClientOptions) { o.HTTPPeriod = -1 },
+		"nothing to do":   func(o *ClientOptions) { o.ICMPPeriod = 0 },
 		"too many":        func(o *ClientOptions) { o.ICMPPeriod = time.Microsecond },
 	} {
-		o := ClientOptions{VIP: vip, Timeout: time.Second}
+		o := ClientOptions{VIP: vip, Timeout: time.Second, ICMPPeriod: time.Millisecond}
 		change(&o)
 		if err := RunClient(t.Context(), o, &bytes.Buffer{}); err == nil {
 			t.Errorf("%s: no error", name)

@@ -3,7 +3,6 @@
 package probe
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -31,8 +30,8 @@ const (
 // echoes is the stream of echo requests. They are sent by a raw socket, so
 // that the client's routes and neighbour table decide where they go; the
 // answers are read by a packet socket, which knows the sender's MAC address
-// and when the kernel received it. Both by one thread, which wakes up once in
-// a period.
+// and when the kernel received it. Both by one thread, which thus wakes up once
+// in a period.
 type echoes struct {
 	ClientOptions
 	clock  Clock
@@ -40,6 +39,7 @@ type echoes struct {
 
 	sender     int
 	receiver   *packetSocket
+	buffer     []byte
 	identifier uint16
 
 	// The probes under way: from oldest to before next, by number modulo the
@@ -47,6 +47,7 @@ type echoes struct {
 	pending []pendingEcho
 	oldest  int
 	next    int
+	waiting int // for an answer, of those
 }
 
 type pendingEcho struct {
@@ -55,8 +56,12 @@ type pendingEcho struct {
 }
 
 func openEcho(clock Clock, o ClientOptions, r *reporter) (*echoes, error) {
-	e := &echoes{ClientOptions: o, clock: clock, report: r, identifier: uint16(rand.Uint32())}
-	e.pending = make([]pendingEcho, 2*outstandingMax)
+	e := &echoes{
+		ClientOptions: o, clock: clock, report: r,
+		buffer:     make([]byte, ipv4Header+echoLength),
+		identifier: uint16(rand.Uint32()),
+		pending:    make([]pendingEcho, 2*outstandingMax),
+	}
 	var err error
 	e.receiver, err = openPacket(packetOptions{
 		kind:     unix.SOCK_DGRAM,
@@ -92,42 +97,37 @@ func openEchoSender() (int, error) {
 	return fd, nil
 }
 
-func (e *echoes) run(ctx context.Context) error {
-	ownThread()
-	defer e.receiver.close()
-	defer func() { _ = unix.Close(e.sender) }()
-	buffer := make([]byte, ipv4Header+echoLength)
-	for due := e.clock.Now(); ctx.Err() == nil; due += e.ICMPPeriod {
-		e.clock.sleepUntil(due)
-		e.ask()
-		if err := e.collect(buffer); err != nil {
-			return err
-		}
-		e.giveUp(e.clock.Now() - e.Timeout)
-	}
-	return nil
+func (e *echoes) close() {
+	e.receiver.close()
+	_ = unix.Close(e.sender)
 }
 
-// ask sends the next probe.
-func (e *echoes) ask() {
-	seq := e.next
+// step reads the answers to the probes before, and sends the next.
+func (e *echoes) step(seq int) error {
+	if err := e.collect(); err != nil {
+		return err
+	}
+	e.giveUp(e.clock.Now() - e.Timeout)
 	if seq-e.oldest == len(e.pending) { // after more than a minute of standstill
 		e.giveUp(e.pending[e.oldest%len(e.pending)].at)
 	}
-	e.next++
 	message := echoRequest(e.identifier, seq)
 	at := e.clock.Now()
 	err := unix.Sendto(e.sender, message, 0, &unix.SockaddrInet4{Addr: e.VIP.As4()})
 	e.pending[seq%len(e.pending)] = pendingEcho{at: at, done: err != nil}
+	e.next = seq + 1
 	if err != nil {
 		e.report.add(at, history.Probe{Stream: history.StreamICMP, Seq: seq, Error: "send: " + err.Error()})
+		return nil
 	}
+	e.waiting++
+	return nil
 }
 
-// collect reads the answers that came.
-func (e *echoes) collect(buffer []byte) error {
-	for {
-		packet, ok, err := e.receiver.receive(buffer)
+// collect reads the answers that came, as long as any can.
+func (e *echoes) collect() error {
+	for e.waiting > 0 {
+		packet, ok, err := e.receiver.receive(e.buffer)
 		if err != nil || !ok {
 			return err
 		}
@@ -141,10 +141,12 @@ func (e *echoes) collect(buffer []byte) error {
 			continue // a duplicate, or too late
 		}
 		p.done = true
+		e.waiting--
 		e.report.add(p.at, history.Probe{
 			Stream: history.StreamICMP, Seq: seq, RTT: rtt, By: e.hostOf(packet.sourceMAC),
 		})
 	}
+	return nil
 }
 
 // giveUp reports the probes that were sent before the given time as lost.
@@ -155,6 +157,7 @@ func (e *echoes) giveUp(before time.Duration) {
 			return
 		}
 		if !p.done {
+			e.waiting--
 			e.report.add(p.at, history.Probe{Stream: history.StreamICMP, Seq: e.oldest, Error: errorTimeout})
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -33,19 +32,6 @@ type fetcher struct {
 	ClientOptions
 	clock  Clock
 	report *reporter
-}
-
-func (f *fetcher) run(ctx context.Context) error {
-	ownThread()
-	var requests sync.WaitGroup
-	defer requests.Wait()
-	due := f.clock.Now()
-	for seq := 0; ctx.Err() == nil; seq++ {
-		f.clock.sleepUntil(due)
-		requests.Go(func() { f.probe(ctx, seq) })
-		due += f.HTTPPeriod
-	}
-	return nil
 }
 
 // probe asks once and reports it, unless ctx ended meanwhile.
