@@ -38,7 +38,7 @@ func TestFailoverIsExplainedByTheTimers(t *testing.T) {
 		{"worker-killed", 0, skew, 200*time.Microsecond + hop + skew, down - phase, down - phase},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
-			m := analyze(t, historytest.Options{Fault: c.fault, Phase: phase})
+			m := analyze(historytest.Options{Fault: c.fault, Phase: phase})
 			d := m.Detection
 			if m.Failover.Old != "node1" || m.Failover.New != "node2" || m.Reversion.Old != "node2" || m.Reversion.New != "node1" {
 				t.Fatalf("failover %s to %s, reversion %s to %s", m.Failover.Old, m.Failover.New, m.Reversion.Old, m.Reversion.New)
@@ -64,7 +64,7 @@ func TestFailoverIsExplainedByTheTimers(t *testing.T) {
 }
 
 func TestStepsAreInOrderAndAddUp(t *testing.T) {
-	m := analyze(t, historytest.Options{Fault: "daemon-killed", Phase: phase})
+	m := analyze(historytest.Options{Fault: "daemon-killed", Phase: phase})
 	var names []report.StepName
 	at := m.Failover.Steps[0].At
 	for i, step := range m.Failover.Steps {
@@ -86,7 +86,7 @@ func TestStepsAreInOrderAndAddUp(t *testing.T) {
 }
 
 func TestLossIsCountedInItsWindow(t *testing.T) {
-	m := analyze(t, historytest.Options{Fault: "daemon-stopped", Phase: phase})
+	m := analyze(historytest.Options{Fault: "daemon-stopped", Phase: phase})
 	icmp := m.Failover.Streams[history.StreamICMP]
 	if icmp.Period != time.Millisecond || icmp.PLBM != time.Duration(icmp.Lost)*time.Millisecond || icmp.PLBMCensored {
 		t.Errorf("icmp %+v", icmp)
@@ -103,7 +103,7 @@ func TestLossIsCountedInItsWindow(t *testing.T) {
 }
 
 func TestOwnersAreHeldExactlyAndSeenToThePeriod(t *testing.T) {
-	m := analyze(t, historytest.Options{Fault: "daemon-killed", Phase: phase})
+	m := analyze(historytest.Options{Fault: "daemon-killed", Phase: phase})
 	// From node2's takeover, until the new daemon on node1 removes the address
 	// 50 ms after the healing; and the overlap of the handover back.
 	want := 2*time.Second - 100*time.Microsecond + 50*time.Millisecond + 700*time.Microsecond
@@ -141,7 +141,7 @@ func TestWithoutAnAnswerTimesAreCensored(t *testing.T) {
 }
 
 func TestNoFailoverIsNotOne(t *testing.T) {
-	m := analyze(t, historytest.Options{Fault: "guardian-killed", Phase: phase})
+	m := analyze(historytest.Options{Fault: "guardian-killed", Phase: phase})
 	if m.Failover.Old != "node1" || m.Failover.New != "" || m.Failover.Streams[history.StreamICMP].TBM != nil {
 		t.Errorf("failover %+v", m.Failover)
 	}

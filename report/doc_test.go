@@ -3,6 +3,7 @@ package report_test
 import (
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,24 +30,22 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 
 // collect gathers the JSON names of a type's fields, and of those inside.
 func collect(typ reflect.Type, fields map[string]bool, seen map[reflect.Type]bool) {
-	switch typ.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Map:
-		collect(typ.Elem(), fields, seen)
-	case reflect.Struct:
-		if seen[typ] || typ.PkgPath() == "time" {
-			return
+	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, typ.Kind()) {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct || seen[typ] || typ.PkgPath() == "time" {
+		return
+	}
+	seen[typ] = true
+	for field := range typ.Fields() {
+		if !field.IsExported() {
+			continue
 		}
-		seen[typ] = true
-		for i := range typ.NumField() {
-			if !typ.Field(i).IsExported() {
-				continue
-			}
-			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-			if name == "" {
-				name = typ.Name() + "." + typ.Field(i).Name + " (it has no JSON name)"
-			}
-			fields[name] = true
-			collect(typ.Field(i).Type, fields, seen)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" {
+			name = typ.Name() + "." + field.Name + " (it has no JSON name)"
 		}
+		fields[name] = true
+		collect(field.Type, fields, seen)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -22,11 +23,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func analyze(t *testing.T, o historytest.Options) report.Measures {
-	t.Helper()
+func analyze(o historytest.Options) report.Measures {
 	m, err := report.Analyze(historytest.Play(o))
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return m
 }
@@ -36,10 +36,10 @@ func passed(m report.Measures) report.Trial {
 }
 
 // oneRun is a trial of every fault, one of them failed, one inconclusive.
-func oneRun(t *testing.T) report.Run {
+var oneRun = sync.OnceValue(func() report.Run {
 	var trials []report.Trial
 	for _, fault := range historytest.Faults() {
-		trials = append(trials, passed(analyze(t, historytest.Options{Fault: fault, Phase: 400 * time.Millisecond})))
+		trials = append(trials, passed(analyze(historytest.Options{Fault: fault, Phase: 400 * time.Millisecond})))
 	}
 	trials[2].Judgement = history.Judgement{Verdict: history.Inconclusive, Findings: []history.Finding{{
 		Check: "timing", Verdict: history.Inconclusive, Text: "the machine stood still for 31ms", Events: []int{4711},
@@ -50,22 +50,22 @@ func oneRun(t *testing.T) report.Run {
 		Check: "liveness", Verdict: history.Fail, Text: "no proof\n  but more lines", Events: []int{},
 	}}}
 	return report.NewRun(trials)
-}
+})
 
 // twoSubjects is one trial each of two faults with two subjects.
-func twoSubjects(t *testing.T) report.Run {
+var twoSubjects = sync.OnceValue(func() report.Run {
 	var trials []report.Trial
 	for _, subject := range []string{"vipd", "keepalived"} {
 		for _, fault := range []string{"nginx-killed", "daemon-stopped"} {
-			trials = append(trials, passed(analyze(t, historytest.Options{Fault: fault, Subject: subject, Phase: 100 * time.Millisecond})))
+			trials = append(trials, passed(analyze(historytest.Options{Fault: fault, Subject: subject, Phase: 100 * time.Millisecond})))
 		}
 	}
 	return report.NewRun(trials)
-}
+})
 
 // severalRuns is two faults with two subjects, five runs each; one of them
 // never answers.
-func severalRuns(t *testing.T) report.Run {
+var severalRuns = sync.OnceValue(func() report.Run {
 	var trials []report.Trial
 	for _, fault := range []string{"daemon-killed", "daemon-stopped"} {
 		for _, subject := range []string{"vipd", "keepalived"} {
@@ -74,12 +74,12 @@ func severalRuns(t *testing.T) report.Run {
 				if subject == "keepalived" {
 					o.Late = time.Duration(run) * 700 * time.Microsecond
 				}
-				trials = append(trials, passed(analyze(t, o)))
+				trials = append(trials, passed(analyze(o)))
 			}
 		}
 	}
 	return report.NewRun(trials)
-}
+})
 
 func TestGolden(t *testing.T) {
 	text := func(o report.TextOptions) func(io.Writer, report.Run) error {
@@ -87,20 +87,20 @@ func TestGolden(t *testing.T) {
 	}
 	for _, c := range []struct {
 		file  string
-		run   func(*testing.T) report.Run
+		run   func() report.Run
 		write func(io.Writer, report.Run) error
 	}{
 		{"one-run.txt", oneRun, text(report.TextOptions{})},
 		{"one-run-color.txt", oneRun, text(report.TextOptions{Color: true, Brief: true})},
 		{"two-subjects.txt", twoSubjects, text(report.TextOptions{Brief: true})},
 		{"several-runs.txt", severalRuns, text(report.TextOptions{Brief: true})},
-		{"none.txt", func(*testing.T) report.Run { return report.NewRun(nil) }, text(report.TextOptions{})},
+		{"none.txt", func() report.Run { return report.NewRun(nil) }, text(report.TextOptions{})},
 		{"two-subjects.json", twoSubjects, report.JSON},
 		{"one-run.xml", oneRun, report.JUnit},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := c.write(&got, c.run(t)); err != nil {
+			if err := c.write(&got, c.run()); err != nil {
 				t.Fatal(err)
 			}
 			path := filepath.Join("testdata", c.file)
@@ -122,11 +122,11 @@ func TestGolden(t *testing.T) {
 }
 
 func TestTextFitsTheTerminal(t *testing.T) {
-	for name, run := range map[string]func(*testing.T) report.Run{
+	for name, run := range map[string]func() report.Run{
 		"one run": oneRun, "two subjects": twoSubjects, "several runs": severalRuns,
 	} {
 		var text bytes.Buffer
-		if err := report.Text(&text, run(t), report.TextOptions{}); err != nil {
+		if err := report.Text(&text, run(), report.TextOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(text.String()) {
@@ -142,7 +142,7 @@ func TestTextFitsTheTerminal(t *testing.T) {
 
 func TestMachineFormatsAreWellFormed(t *testing.T) {
 	var out bytes.Buffer
-	if err := report.JSON(&out, severalRuns(t)); err != nil {
+	if err := report.JSON(&out, severalRuns()); err != nil {
 		t.Fatal(err)
 	}
 	var run report.Run
@@ -152,7 +152,7 @@ func TestMachineFormatsAreWellFormed(t *testing.T) {
 		t.Errorf("%d trials, format %d, %v", len(run.Trials), run.Format, err)
 	}
 	out.Reset()
-	if err := report.JUnit(&out, oneRun(t)); err != nil {
+	if err := report.JUnit(&out, oneRun()); err != nil {
 		t.Fatal(err)
 	}
 	var suites struct {

@@ -107,10 +107,16 @@ var trialLegend = []string{
 func trialTable(r Run) *table {
 	columns, name := named(r)
 	t := &table{columns: append(columns, []column{
-		{lower: "Active"}, {lower: "TBM", align: right}, {lower: "PLBM", align: right},
-		{lower: "expected", align: right}, {lower: "residual", align: right},
-		{"no", "owner", right}, {"two", "owners", right}, {"HTTP", "lost", right},
-		{lower: "reversion", align: right}, {lower: "verdict"},
+		{lower: "Active"},
+		{lower: "TBM", align: right},
+		{lower: "PLBM", align: right},
+		{lower: "expected", align: right},
+		{lower: "residual", align: right},
+		{"no", "owner", right},
+		{"two", "owners", right},
+		{"HTTP", "lost", right},
+		{lower: "reversion", align: right},
+		{lower: "verdict"},
 	}...)}
 	// The rows stand as the groups do: a fault's subjects together.
 	for _, g := range r.Groups {
@@ -151,9 +157,14 @@ var groupLegend = []string{
 func groupTable(r Run) *table {
 	columns, name := named(r)
 	t := &table{columns: append(columns, []column{
-		{lower: "TBM"}, {lower: "PLBM", align: right}, {lower: "residual"},
-		{"no", "owner", right}, {"two", "owners", right}, {"HTTP", "lost", right},
-		{lower: "reversion", align: right}, {lower: "verdicts"},
+		{lower: "TBM"},
+		{lower: "PLBM", align: right},
+		{lower: "residual"},
+		{"no", "owner", right},
+		{"two", "owners", right},
+		{"HTTP", "lost", right},
+		{lower: "reversion", align: right},
+		{lower: "verdicts"},
 	}...)}
 	for _, g := range r.Groups {
 		lost := none

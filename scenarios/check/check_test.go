@@ -111,17 +111,17 @@ func safetySpoiled() []spoiled {
 			},
 			verdict: history.Fail, check: "safety", text: "both answered", proof: true,
 		}, {
-			name: "handover too slow", fault: "daemon-stopped", spoil: lateRemoval("node2", 60*time.Millisecond),
+			name: "handover too slow", fault: "daemon-stopped", spoil: lateRemoval(60 * time.Millisecond),
 			verdict: history.Fail, check: "safety", text: "had 10.0.0.200 at the same time for 60.7 ms", proof: true,
 		},
 	}
 }
 
-// lateRemoval lets the host's removals of the VIP come later by d.
-func lateRemoval(host string, d time.Duration) func([]history.Event) []history.Event {
+// lateRemoval lets node2's removals of the VIP come later by d.
+func lateRemoval(d time.Duration) func([]history.Event) []history.Event {
 	return func(events []history.Event) []history.Event {
 		for i, e := range events {
-			if body, ok := e.Body.(history.Address); ok && e.Host == host && !body.Present {
+			if body, ok := e.Body.(history.Address); ok && e.Host == "node2" && !body.Present {
 				events[i].At += d
 			}
 		}
@@ -130,14 +130,14 @@ func lateRemoval(host string, d time.Duration) func([]history.Event) []history.E
 }
 
 func TestShortOverlapOfAnOrderlyHandoverPasses(t *testing.T) {
-	got := check.Judge(lateRemoval("node2", 40*time.Millisecond)(play("daemon-stopped")))
+	got := check.Judge(lateRemoval(40 * time.Millisecond)(play("daemon-stopped")))
 	if got.Verdict != history.Pass {
 		t.Errorf("verdict %s: %v", got.Verdict, got.Findings)
 	}
 }
 
 func TestDeclaredTwoOwnersMustEndAfterTheHealing(t *testing.T) {
-	events := lateRemoval("node2", 5*time.Second)(play("adverts-dropped"))
+	events := lateRemoval(5 * time.Second)(play("adverts-dropped"))
 	for i, e := range events {
 		if body, ok := e.Body.(history.Phase); ok && body.Name == history.PhaseDone {
 			events[i].At += 6 * time.Second
@@ -382,7 +382,7 @@ func TestContestedAnswerIsNotTimed(t *testing.T) {
 }
 
 func TestShortOverlapOnABusyMachineIsInconclusive(t *testing.T) {
-	events := lateRemoval("node2", 60*time.Millisecond)(play("daemon-stopped"))
+	events := lateRemoval(60 * time.Millisecond)(play("daemon-stopped"))
 	healed := historytest.HealedAt(events)
 	got := check.Judge(busyAt(events, 30*time.Millisecond, func(at time.Duration) bool { return at > healed+time.Second }))
 	if got.Verdict != history.Inconclusive || len(got.Findings) != 1 || got.Findings[0].Check != "safety" {

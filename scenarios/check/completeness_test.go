@@ -1,6 +1,8 @@
 package check_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,8 +55,11 @@ func completenessSpoiled() []spoiled {
 // TestMissingAddressWatchFails: it blinds several judges; none may pass it.
 func TestMissingAddressWatchFails(t *testing.T) {
 	got := check.Judge(historytest.DropKind(play("daemon-stopped"), func(history.Event, history.Address) bool { return true }))
-	if got.Verdict != history.Fail {
-		t.Errorf("verdict %s", got.Verdict)
+	blind := slices.ContainsFunc(got.Findings, func(f history.Finding) bool {
+		return f.Check == "completeness" && strings.Contains(f.Text, "0 nodes were seen with 10.0.0.200")
+	})
+	if got.Verdict != history.Fail || !blind {
+		t.Errorf("verdict %s: %v", got.Verdict, got.Findings)
 	}
 }
 

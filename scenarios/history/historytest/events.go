@@ -137,7 +137,8 @@ func (p *player) traffic() {
 		at := observed + time.Duration(seq)*period
 		answers := []string{}
 		for _, node := range p.cluster.Nodes {
-			if p.has(node.Name, at) && !(node.Name == "node1" && p.cut(at)) {
+			reachable := node.Name != "node1" || !p.cut(at)
+			if p.has(node.Name, at) && reachable {
 				answers = append(answers, node.Name)
 			}
 		}

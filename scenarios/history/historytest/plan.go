@@ -47,7 +47,7 @@ func (p *player) plan() {
 	p.heal = p.takeover + holdFault
 	p.reclaim = p.heal + back + own + overhead
 	if p.options.Fault == "adverts-dropped" {
-		p.reclaim = (p.heal/interval + 1) * interval // the next that is heard
+		p.reclaim = p.heal - p.heal%interval + interval // the next that is heard
 	}
 	p.end = p.reclaim + holdDone
 	p.hold("node1", 1100*time.Millisecond, p.removal())
