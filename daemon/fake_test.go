@@ -65,7 +65,8 @@ type node struct {
 	links   map[string]netif.Link
 	present []netif.Address
 	conns   map[int]*fakeConn // by index
-	deaf    bool              // packets arrive, and nobody is told
+	told    guardedState      // to the guardian
+	paused  time.Duration     // when more than 0, nobody is told of packets, and alarms are late
 }
 
 // add starts a node of that configuration with primary address 10.0.0.number.
@@ -96,7 +97,12 @@ func (w *world) prepare(number int, c *config.Config) *node {
 	n.present = []netif.Address{{
 		Index: 2, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(number)}), 24),
 	}}
-	n.loop = newLoop(c, slog.New(recorder{node: n}), n, &fakeAlarm{rings: make(chan struct{}, 1)})
+	n.loop = newLoop(c, slog.New(recorder{node: n}), n, &fakeAlarm{node: n, rings: make(chan struct{}, 1)})
+	n.loop.tell = func(state guardedState) {
+		n.mutex.Lock()
+		defer n.mutex.Unlock()
+		n.told = state
+	}
 	n.loop.waitUntil = func(t time.Time) { time.Sleep(time.Until(t)) } // virtual
 	w.nodes = append(w.nodes, n)
 	return n
@@ -137,11 +143,18 @@ func (w *world) stopAll() {
 	}
 }
 
-// setDeaf keeps the loop from being told of packets.
-func (n *node) setDeaf() {
+// setPaused makes the loop see what a process sees that was stopped for that
+// long: alarms ring late, and packets have waited.
+func (n *node) setPaused(d time.Duration) {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	n.deaf = true
+	n.paused = d
+}
+
+func (n *node) pause() time.Duration {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	return n.paused
 }
 
 // has reports whether the virtual address is set.
@@ -243,7 +256,7 @@ func (n *node) deliver(from *node, d transport.Datagram) {
 	n.mutex.Lock()
 	link := n.links["eth0"]
 	alive := link.Running && (from == nil || from.links["eth0"].Running)
-	c, deaf := n.conns[link.Index], n.deaf
+	c, told := n.conns[link.Index], n.paused == 0
 	n.mutex.Unlock()
 	if !alive || c == nil {
 		return
@@ -251,7 +264,7 @@ func (n *node) deliver(from *node, d transport.Datagram) {
 	c.mutex.Lock()
 	c.pending = append(c.pending, d)
 	c.mutex.Unlock()
-	if !deaf {
+	if told {
 		c.notify()
 	}
 }
@@ -292,6 +305,7 @@ func (a fakeAnnouncer) Close() {}
 
 // fakeAlarm rings in virtual time.
 type fakeAlarm struct {
+	node  *node
 	rings chan struct{}
 	timer *time.Timer
 }
@@ -302,7 +316,7 @@ func (a *fakeAlarm) Set(t time.Time) error {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
-	a.timer = time.AfterFunc(time.Until(t), func() {
+	a.timer = time.AfterFunc(time.Until(t)+a.node.pause(), func() {
 		select {
 		case a.rings <- struct{}{}:
 		default:

@@ -95,6 +95,7 @@ func (l *loop) linkRemoved(now time.Time, a *attachment) {
 // or has another hardware address, its sockets are given up.
 func (l *loop) relink(a *attachment, link netif.Link) {
 	if a.link.Index != link.Index {
+		l.unpublished = true // the guardian knows interfaces by their index
 		a.present = nil
 		a.close()
 	} else if !slices.Equal(a.link.Hardware, link.Hardware) {

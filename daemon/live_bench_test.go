@@ -40,7 +40,7 @@ func BenchmarkLiveTakeover(b *testing.B) {
 			for b.Loop() {
 				speak(254)
 				l.await(time.Second, "node 2 yields", func() bool { return !l.holds(2) })
-				mark := l.seen.mark()
+				mark := l.mark()
 				speak(0)
 				from := l.awaitFrame(mark, time.Second, "priority 0", advertisementOf(1, 0))
 				first := l.awaitFrame(mark, time.Second, "advertisement", advertisementOf(2, 250))

@@ -40,7 +40,7 @@ func TestLiveElectionAndOrderlyHandover(t *testing.T) {
 	if l.holds(2) {
 		t.Error("node 2 holds the address as well")
 	}
-	mark := l.seen.mark()
+	mark := l.mark()
 	a.signal(a.worker(), syscall.SIGTERM)
 	farewell := l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
 	taken := l.awaitFrame(mark, time.Second, "announcement of node 2", announcementOf(2))
@@ -56,14 +56,14 @@ func TestLiveLinkDownAndUp(t *testing.T) {
 	a := l.vipd(1, 250)
 	l.vipd(2, 240)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
-	mark := l.seen.mark()
+	mark := l.mark()
 	l.ip("-n", l.names+"switch", "link", "set", "p1", "down")
 	a.awaitLog(`reason="interface eth0 down"`)
 	l.awaitFrame(mark, 5*time.Second, "announcement of node 2", announcementOf(2))
 	if l.holds(1) {
 		t.Error("node 1 still holds the address")
 	}
-	mark = l.seen.mark()
+	mark = l.mark()
 	l.ip("-n", l.names+"switch", "link", "set", "p1", "up")
 	l.awaitFrame(mark, 6*time.Second, "announcement of node 1", announcementOf(1))
 }
@@ -73,7 +73,7 @@ func TestLiveRemovedAddressIsPutBack(t *testing.T) {
 	l.vipd(1, 250)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
 	l.await(time.Second, "the address is set", func() bool { return l.holds(1) })
-	mark := l.seen.mark()
+	mark := l.mark()
 	l.ip("-n", l.names+"1", "addr", "del", liveAddress, "dev", "eth0")
 	l.awaitFrame(mark, time.Second, "announcement of node 1", announcementOf(1))
 	if !l.holds(1) {
@@ -95,7 +95,7 @@ func TestLiveFailedScriptHandsOver(t *testing.T) {
 	a := l.vipdWith(1, l.configure(1, 250, script, "track_script { chk }"))
 	l.vipd(2, 240)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
-	mark := l.seen.mark()
+	mark := l.mark()
 	if err := os.Remove(well); err != nil {
 		t.Fatal(err)
 	}
@@ -117,14 +117,14 @@ func TestLiveStoppedBackupDoesNotTakeOver(t *testing.T) {
 	b := l.vipd(2, 240)
 	b.awaitLog("to=Backup")
 	b.signal(b.worker(), syscall.SIGSTOP)
-	mark := l.seen.mark()
+	mark := l.mark()
 	advertised := 0
 	l.awaitFrame(mark, 8*time.Second, "five advertisements of node 1", func(frame) bool {
 		advertised = len(l.seen.frames[mark:])
 		return advertised >= 5
 	})
 	b.signal(b.worker(), syscall.SIGCONT)
-	mark = l.seen.mark()
+	mark = l.mark()
 	l.awaitFrame(mark, 2*time.Second, "advertisement of node 1", advertisementOf(1, 250))
 	if text := b.logText(); strings.Contains(text, "to=Active") {
 		t.Error("node 2 took over")
@@ -138,7 +138,7 @@ func TestLiveHandoverFromAndToKeepalived(t *testing.T) {
 		l.vipd(2, 240)
 		l.awaitFrame(0, 6*time.Second, "announcement of keepalived", announcementOf(1))
 		l.awaitFrame(0, 2*time.Second, "second advertisement", advertisementOf(1, 250))
-		mark := l.seen.mark()
+		mark := l.mark()
 		a.signal(a.process.Process.Pid, syscall.SIGTERM)
 		farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of keepalived", advertisementOf(1, 0))
 		taken := l.awaitFrame(mark, 2*time.Second, "announcement of vipd", announcementOf(2))
@@ -150,10 +150,10 @@ func TestLiveHandoverFromAndToKeepalived(t *testing.T) {
 		a := l.vipd(1, 250)
 		l.keepalived(2, 240)
 		l.awaitFrame(0, 6*time.Second, "announcement of vipd", announcementOf(1))
-		mark := l.seen.mark()
+		mark := l.mark()
 		l.awaitFrame(mark, 2*time.Second, "second advertisement", advertisementOf(1, 250))
 		l.awaitFrame(mark, 2*time.Second, "third advertisement", advertisementOf(1, 250))
-		mark = l.seen.mark()
+		mark = l.mark()
 		a.signal(a.worker(), syscall.SIGTERM)
 		farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of vipd", advertisementOf(1, 0))
 		taken := l.awaitFrame(mark, 2*time.Second, "announcement of keepalived", announcementOf(2))

@@ -13,7 +13,7 @@ func TestLiveGuardianReleasesForAKilledWorker(t *testing.T) {
 	l.vipd(2, 240)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
 	l.await(time.Second, "the address is set", func() bool { return l.holds(1) })
-	mark, killed := l.seen.mark(), time.Now()
+	mark, killed := l.mark(), time.Now()
 	a.signal(a.worker(), syscall.SIGKILL)
 	farewell := l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
 	held := l.holds(1)
@@ -24,7 +24,7 @@ func TestLiveGuardianReleasesForAKilledWorker(t *testing.T) {
 		t.Error("node 1 still held the address right after its priority 0")
 	}
 	a.awaitLogTimes("msg=ready", 2)
-	mark = l.seen.mark()
+	mark = l.mark()
 	l.awaitFrame(mark, 6*time.Second, "announcement of node 1", announcementOf(1))
 }
 
@@ -43,7 +43,7 @@ func TestLiveKilledGuardianIsReplaced(t *testing.T) {
 		t.Errorf("%d transitions, want 2", n)
 	}
 	// The new one knows what the worker holds.
-	mark := l.seen.mark()
+	mark := l.mark()
 	a.signal(a.worker(), syscall.SIGKILL)
 	l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
 }
@@ -52,7 +52,7 @@ func TestLiveTerminatedTogetherReleasesOnce(t *testing.T) {
 	l := newLab(t)
 	a := l.vipd(1, 250)
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
-	mark := l.seen.mark()
+	mark := l.mark()
 	for _, pid := range l.pids(1) {
 		a.signal(pid, syscall.SIGTERM)
 	}

@@ -45,7 +45,7 @@ type lab struct {
 	dir   string
 	names string // prefix of the namespaces' names
 	seen  *capture
-	// overslept is the longest that a goroutine overslept lately.
+	// overslept is the longest that a goroutine overslept since the last mark.
 	overslept atomic.Int64
 }
 
@@ -454,11 +454,12 @@ func parseFrame(b []byte) (frame, bool) {
 	return frame{}, false
 }
 
-// mark is a place in what was captured.
-func (c *capture) mark() int {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return len(c.frames)
+// mark is a place in what was captured. From there on the canary counts.
+func (l *lab) mark() int {
+	l.overslept.Store(0)
+	l.seen.mutex.Lock()
+	defer l.seen.mutex.Unlock()
+	return len(l.seen.frames)
 }
 
 // since are the frames after the mark.

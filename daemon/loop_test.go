@@ -149,14 +149,47 @@ func TestLinkDownIsAFaultAndUpPreempts(t *testing.T) {
 // A process that was stopped finds the expired timer and the packets that
 // waited. The packets say that there is an Active.
 func TestPendingPacketsAreHeardBeforeTheTimer(t *testing.T) {
+	for _, pause := range []time.Duration{1, headStart, 10 * time.Second} {
+		t.Run(pause.String(), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.add(1, configured(150))
+				n2 := w.add(2, configured(100))
+				pass(5 * time.Second)
+				w.take("")
+				n2.setPaused(pause)
+				pass(60 * time.Second)
+				want(t, "transitions", w.take("state changed"), nil)
+			})
+		})
+	}
+}
+
+// An interface was replaced while events were lost.
+func TestReplacedInterfaceIsOpenedAnew(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.add(1, configured(150))
-		n2 := w.add(2, configured(100))
+		n1 := w.add(1, configured(150))
 		pass(5 * time.Second)
 		w.take("")
-		n2.setDeaf()
-		pass(60 * time.Second)
-		want(t, "transitions", w.take("state changed"), nil)
+		n1.mutex.Lock()
+		link := n1.links["eth0"]
+		link.Index = 9
+		n1.links["eth0"] = link
+		n1.present = []netif.Address{{Index: 9, Prefix: netip.MustParsePrefix("10.0.0.1/24")}}
+		tables := n1.tables()
+		n1.mutex.Unlock()
+		n1.events <- tables
+		synctest.Wait()
+		want(t, "replacement", w.take("n1")[:4], []string{
+			"5.000 n1 close eth0 2",
+			"5.000 n1 listen eth0 9 from 10.0.0.1",
+			"5.000 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0",
+			"5.000 n1 set 10.0.0.100/32 on 9",
+		})
+		n1.mutex.Lock()
+		defer n1.mutex.Unlock()
+		if i := n1.told.Instances[0]; i.Index != 9 || i.Addresses[0].Index != 9 || !i.Active {
+			t.Errorf("the guardian knows %+v", i)
+		}
 	})
 }
 

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -66,7 +65,8 @@ func Run(ctx context.Context, o Options) error {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	defer endParts()
-	ctx, fail := context.WithCancelCause(ctx)
+	asked := ctx
+	ctx, fail := context.WithCancelCause(asked)
 	defer fail(nil)
 
 	events := make(chan netif.Event, eventsMax)
@@ -80,6 +80,9 @@ func Run(ctx context.Context, o Options) error {
 	})
 	l := newLoop(o.Config, o.Logger, kernelNetwork{kernel}, alarm)
 	if err := l.startFrom(ctx, events); err != nil {
+		if asked.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	if o.Guardian {
@@ -95,8 +98,8 @@ func Run(ctx context.Context, o Options) error {
 		o.Ready()
 	}
 	l.run(ctx, inputs{events: events, results: results})
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
+	if asked.Err() == nil { // a part failed
+		return context.Cause(ctx)
 	}
 	return nil
 }

@@ -161,7 +161,9 @@ func TestLiveSenderSendsAsConnDoes(t *testing.T) {
 		defer s.Close()
 		to, readable := listen(t, b, "10.1.0.2")
 		defer to.Close()
-		source := netip.MustParseAddr("10.1.0.1")
+		// Not the one that the kernel would choose.
+		addressed(t, "a", "10.1.0.3/24")
+		source := netip.MustParseAddr("10.1.0.3")
 		if err := s.Send(a.Attrs().Index, source, []byte("farewell")); err != nil {
 			t.Fatal(err)
 		}
