@@ -28,8 +28,8 @@ func TestClockConvertsWallTime(t *testing.T) {
 	if at := clock.FromWall(wall); at < before-slack || at > after+slack {
 		t.Errorf("between %s and %s: converted to %s", before, after, at)
 	}
-	if at := clock.FromWall(wall.Add(-time.Hour)) - before; at < -time.Hour-near || at > -time.Hour+near {
-		t.Errorf("an hour ago: converted to %s from then", at)
+	if at := clock.FromWall(wall.Add(-time.Hour)) + time.Hour; at < before-slack || at > after+slack {
+		t.Errorf("an hour before between %s and %s: converted to an hour before %s", before, after, at)
 	}
 }
 

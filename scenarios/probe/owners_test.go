@@ -81,9 +81,18 @@ func TestOwnerProbeOutlivesItsLink(t *testing.T) {
 	one := body(func(o history.Owners) bool { return slices.Equal(o.Answers, []string{"node1"}) })
 	seen := await(t, log, 0, "an owner", one).ID
 	n.hosts["observer"].setLink(false)
-	seen = await(t, log, seen, "a note", body(func(history.Note) bool { return true })).ID
+	note := await(t, log, seen, "a note", body(func(history.Note) bool { return true }))
 	n.hosts["observer"].setLink(true)
-	await(t, log, seen, "an owner again", one)
+	again := await(t, log, note.ID, "an owner again", func(e history.Event) bool { return e.At > note.At && one(e) })
+	asked := 0
+	for _, event := range log.Events()[:again.ID] {
+		if _, ok := event.Body.(history.Owners); ok {
+			asked++
+		}
+	}
+	if numbered := again.Body.(history.Owners).Seq + 1; asked >= numbered {
+		t.Errorf("%d of %d probes are in the log, but some could not be sent", asked, numbered)
+	}
 }
 
 func TestOwnerProbeRefusesWhatItCannotAsk(t *testing.T) {

@@ -28,8 +28,11 @@ func sleeper(t *testing.T) *exec.Cmd {
 
 func TestWatchProcessSeesTheExit(t *testing.T) {
 	clock, log := NewClock(), history.NewLog(nil)
+	other := sleeper(t) // lives on
+	w, err := WatchProcess(clock, log, ProcessOptions{Name: "other", PID: other.Process.Pid})
+	closing(t, w, err)
 	command := sleeper(t)
-	w, err := WatchProcess(clock, log, ProcessOptions{
+	w, err = WatchProcess(clock, log, ProcessOptions{
 		Host: "node1", Name: "sleep", PID: command.Process.Pid,
 		Status: func() string {
 			_ = command.Wait()
@@ -42,6 +45,9 @@ func TestWatchProcessSeesTheExit(t *testing.T) {
 		t.Fatal(err)
 	}
 	event := await(t, log, 0, "an exit", body(func(history.ProcessExit) bool { return true }))
+	if len(log.Events()) != 1 {
+		t.Errorf("events %+v", log.Events())
+	}
 	want := history.ProcessExit{Name: "sleep", PID: command.Process.Pid, Status: "signal: killed"}
 	if event.Body != want || event.Host != "node1" {
 		t.Errorf("got %+v of %s", event.Body, event.Host)
