@@ -40,7 +40,7 @@ type run struct {
 
 func (r *run) all(ctx context.Context) error {
 	r.phase(history.PhaseSettling)
-	active := Preferred(r.scenario.Cluster).Name
+	active := r.scenario.Cluster.Preferred().Name
 	if err := r.settle(ctx, active); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (r *run) phase(name history.PhaseName) {
 // answered by it, and the second round of announcements is over.
 func (r *run) settle(ctx context.Context, active string) error {
 	c := r.scenario.Cluster
-	bound := longestDownInterval(c) + longestCheck(c) + r.scenario.AnnounceDelay + settleSlack
+	bound := c.LongestDownInterval() + longestCheck(c) + r.scenario.AnnounceDelay + settleSlack
 	err := r.world.Await(ctx, r.world.Now()+bound, func() bool {
 		r.view.update()
 		host, since, ok := r.view.soleHolder()
@@ -145,7 +145,7 @@ func (r *run) inject(ctx context.Context, active string) (time.Duration, error) 
 // No failover within the bound is an observation, not an error.
 func (r *run) awaitFailover(ctx context.Context, active string, fault time.Duration) error {
 	c := r.scenario.Cluster
-	bound := fault + longestCheck(c) + longestDownInterval(c) + faultSlack
+	bound := fault + longestCheck(c) + c.LongestDownInterval() + faultSlack
 	err := r.world.Await(ctx, bound, func() bool {
 		r.view.update()
 		_, ok := r.view.answeredByOther(active, fault)
@@ -179,7 +179,7 @@ func (r *run) healBriefly(active string) error {
 func (r *run) awaitReversion(ctx context.Context, active string) error {
 	c := r.scenario.Cluster
 	healed := r.world.Now()
-	bound := healed + longestCheck(c) + longestDownInterval(c) + healSlack
+	bound := healed + longestCheck(c) + c.LongestDownInterval() + healSlack
 	err := r.world.Await(ctx, bound, func() bool {
 		r.view.update()
 		now := r.world.Now()

@@ -60,25 +60,6 @@ func Expect(f fault.Fault) history.Expectation {
 	}
 }
 
-// skewTime is version 2's Skew_Time (RFC 3768 §6.1).
-func skewTime(priority int) time.Duration {
-	return time.Duration(256-priority) * time.Second / 256
-}
-
-// activeDownInterval is how long a node waits for the Active (RFC 3768 §6.1).
-func activeDownInterval(c history.Cluster, priority int) time.Duration {
-	return 3*c.AdvertInterval + skewTime(priority)
-}
-
-// longestDownInterval is the Active_Down_Interval of the lowest priority.
-func longestDownInterval(c history.Cluster) time.Duration {
-	var longest time.Duration
-	for _, node := range c.Nodes {
-		longest = max(longest, activeDownInterval(c, node.Priority))
-	}
-	return longest
-}
-
 // longestCheck is how long the check script may need until it has noticed, or
 // has noticed that all is well again.
 func longestCheck(c history.Cluster) time.Duration {
@@ -86,17 +67,4 @@ func longestCheck(c history.Cluster) time.Duration {
 		return 0
 	}
 	return time.Duration(max(c.Check.Fall, c.Check.Rise))*c.Check.Interval + c.Check.Timeout
-}
-
-// Preferred is the node that owns the VIP when all is well: the highest
-// priority, and among equals the highest address (RFC 3768 §6.4.3).
-func Preferred(c history.Cluster) history.Node {
-	var best history.Node
-	for i, node := range c.Nodes {
-		if i == 0 || node.Priority > best.Priority ||
-			node.Priority == best.Priority && best.Address.Less(node.Address) {
-			best = node
-		}
-	}
-	return best
 }

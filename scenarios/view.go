@@ -10,13 +10,15 @@ import (
 
 // view is the state of a cluster as the history tells it so far.
 type view struct {
-	log        *history.Log
-	vip        netip.Addr
-	read       int                                 // events taken in
-	holders    map[string]time.Duration            // host -> since when it has the VIP
-	adverts    map[string]time.Duration            // host -> when it last sent one
-	answers    map[string]answer                   // stream -> the last answer
-	answeredBy map[string]map[string]time.Duration // stream -> host -> when the probe it last answered was sent
+	log     *history.Log
+	vip     netip.Addr
+	read    int             // events taken in
+	holders map[string]bool // hosts that have the VIP
+	// holdersSince is when the set of holders was last changed.
+	holdersSince time.Duration
+	adverts      map[string]time.Duration            // host -> when it last sent one
+	answers      map[string]answer                   // stream -> the last answer
+	answeredBy   map[string]map[string]time.Duration // stream -> host -> when the probe it last answered was sent
 }
 
 type answer struct {
@@ -27,7 +29,7 @@ type answer struct {
 func newView(log *history.Log, vip netip.Addr) *view {
 	return &view{
 		log: log, vip: vip,
-		holders: map[string]time.Duration{}, adverts: map[string]time.Duration{},
+		holders: map[string]bool{}, adverts: map[string]time.Duration{},
 		answers: map[string]answer{}, answeredBy: map[string]map[string]time.Duration{},
 	}
 }
@@ -47,9 +49,12 @@ func (v *view) take(event history.Event) {
 		if body.Prefix.Addr() != v.vip {
 			return
 		}
-		if _, held := v.holders[event.Host]; body.Present && !held {
-			v.holders[event.Host] = event.At
-		} else if !body.Present {
+		if v.holders[event.Host] != body.Present {
+			v.holdersSince = event.At
+		}
+		if body.Present {
+			v.holders[event.Host] = true
+		} else {
 			delete(v.holders, event.Host)
 		}
 	case history.Advert:
@@ -67,17 +72,20 @@ func (v *view) take(event history.Event) {
 			v.answeredBy[body.Stream] = map[string]time.Duration{}
 		}
 		v.answeredBy[body.Stream][body.By] = max(v.answeredBy[body.Stream][body.By], event.At)
-	default: // the rest says nothing about who owns the VIP
+	case history.Trial, history.Phase, history.FaultStart, history.FaultEnd, history.ARP, history.Link,
+		history.Neighbour, history.Owners, history.ProcessStart, history.ProcessExit,
+		history.Transition, history.Canary, history.Note:
+		// They say nothing about who owns the VIP.
 	}
 }
 
-// soleHolder is the one host that has the VIP, and since when.
+// soleHolder is the one host that has the VIP, and since when it alone does.
 func (v *view) soleHolder() (host string, since time.Duration, ok bool) {
 	if len(v.holders) != 1 {
 		return "", 0, false
 	}
-	for host, since := range v.holders {
-		return host, since, true
+	for host := range v.holders {
+		return host, v.holdersSince, true
 	}
 	return "", 0, false
 }

@@ -16,7 +16,10 @@ type Event struct {
 // Body is what was observed. The set is closed.
 //
 //sumtype:decl
-type Body interface{ Kind() Kind }
+type Body interface {
+	Kind() Kind
+	isBody()
+}
 
 // Kind names a Body on disk.
 type Kind string
@@ -299,3 +302,20 @@ func (ProcessExit) Kind() Kind  { return KindProcessExit }
 func (Transition) Kind() Kind   { return KindTransition }
 func (Canary) Kind() Kind       { return KindCanary }
 func (Note) Kind() Kind         { return KindNote }
+
+func (Trial) isBody()        {}
+func (Phase) isBody()        {}
+func (FaultStart) isBody()   {}
+func (FaultEnd) isBody()     {}
+func (Advert) isBody()       {}
+func (ARP) isBody()          {}
+func (Address) isBody()      {}
+func (Link) isBody()         {}
+func (Neighbour) isBody()    {}
+func (Probe) isBody()        {}
+func (Owners) isBody()       {}
+func (ProcessStart) isBody() {}
+func (ProcessExit) isBody()  {}
+func (Transition) isBody()   {}
+func (Canary) isBody()       {}
+func (Note) isBody()         {}
