@@ -208,7 +208,7 @@ func (l *loop) run(ctx context.Context, in inputs) {
 // that an idle processor and the scheduler take to wake a process. The rest is
 // spent waiting busily, so that a takeover starts when it is due. It costs
 // nothing as long as the Active advertises.
-const headStart = 250 * time.Microsecond
+const headStart = 500 * time.Microsecond
 
 // earliest is the first deadline, and when to wake for it.
 func (l *loop) earliest() (deadline, wake time.Time) {
