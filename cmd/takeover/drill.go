@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -68,7 +67,7 @@ func newDrill() *cobra.Command {
 	flags.Uint64Var(&f.seed, "seed", 0, "what the phases are drawn from (default random)")
 	flags.StringVar(&f.out, "out", "", "directory of the run (default runs/DATE-TIME)")
 	flags.StringVar(&f.format, "format", formatText, "report on standard output: text or json")
-	flags.IntVar(&f.parallel, "parallel", defaultParallel(), "trials at the same time")
+	flags.IntVar(&f.parallel, "parallel", live.DefaultParallel(), "trials at the same time")
 	flags.BoolVar(&f.keep, "keep", false, "leave the labs up afterwards until Ctrl-C")
 	flags.BoolVar(&f.pcap, "pcap", false, "keep every frame of every port in capture.pcapng")
 	flags.StringVar(&f.vipd, "vipd", "", "the vipd program (default beside this one, then PATH)")
@@ -84,10 +83,6 @@ func faultList() string {
 	}
 	return strings.TrimRight(list.String(), "\n")
 }
-
-// defaultParallel is how many trials the machine bears without disturbing
-// their figures: the canary of each trial says when it is too many.
-func defaultParallel() int { return max(2, runtime.NumCPU()*5/2) }
 
 func randomSeed() uint64 {
 	var seed [8]byte

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -26,6 +27,11 @@ type Campaign struct {
 	Pcap     bool
 	Keep     bool
 }
+
+// DefaultParallel is how many trials this machine bears at the same time
+// without disturbing each other's figures; the canary of each trial says when
+// it is too many.
+func DefaultParallel() int { return max(2, runtime.NumCPU()*3/2) }
 
 // Entry is one trial of a campaign: its plan, and its directory's name below
 // the campaign's own.
