@@ -33,10 +33,15 @@ drill: setup build ## break a cluster and measure the failover (ARGS='--subject 
 build: ## build bin/takeover and bin/vipd
 	$(GOBUILD) -o bin/ ./cmd/takeover ./cmd/vipd
 
-# Never from the test cache: the live tests depend on the machine and on bin/.
+# Packages whose live tests take minutes. They run by themselves and without
+# the race detector, which would slow down what they measure.
+LIVE = ./cmd/takeover ./daemon ./scenarios/suite
+
+# Never from the test cache: the live tests depend on the machine.
 .PHONY: test
 test: setup build ## run all tests, the live ones too (TESTFLAGS='-run Name')
-	$(GOTEST) -count=1 -p 2 -timeout 15m $(TESTFLAGS) ./...
+	$(GOTEST) -count=1 -p 2 -timeout 15m -short $(TESTFLAGS) ./...
+	go test -count=1 -p 1 -timeout 15m $(TESTFLAGS) $(LIVE)
 
 .PHONY: lint
 lint: ## check style and import rules (the first time builds the linter: minutes)
@@ -47,8 +52,8 @@ fuzz: ## run every fuzz target for FUZZTIME each (60s)
 	.ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## run all benchmarks COUNT times each (1)
-	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./...
+bench: setup ## run all benchmarks COUNT times each (1); RUNS=n trials a figure
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) -p 1 -timeout 60m ./...
 
 .PHONY: setup
 setup: ## install the programs that trials run, where they are missing
