@@ -30,7 +30,7 @@ func StartCanary(clock Clock, log *history.Log) *Watch {
 				latest, report = 0, now+canaryReport
 			}
 			// What was slept through is skipped: it is the same delay.
-			due += (now-due)/canaryPeriod*canaryPeriod + canaryPeriod
+			due += (now - due).Truncate(canaryPeriod) + canaryPeriod
 		}
 		return nil
 	})

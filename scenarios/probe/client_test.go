@@ -119,7 +119,7 @@ func TestClientSeesWhoAnswersAfterAGratuitousARP(t *testing.T) {
 	seen = await(t, log, seen, "an answer of node2", answeredBy(history.StreamICMP, "node2")).ID
 	stop()
 
-	var numbers = map[int]int{}
+	numbers := map[int]int{}
 	for _, event := range log.Events() {
 		p := event.Body.(history.Probe)
 		numbers[p.Seq]++

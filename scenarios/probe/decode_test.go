@@ -94,8 +94,10 @@ func TestDecodeAdvert(t *testing.T) {
 		"TTL changed on the way": {
 			sample: sample3,
 			change: func(f []byte) []byte { f[22] = 254; return f },
-			want: history.Advert{Version: 3, VRID: 52, Interval: 100 * time.Millisecond,
-				Problem: "TTL 254; IPv4 header checksum"},
+			want: history.Advert{
+				Version: 3, VRID: 52, Interval: 100 * time.Millisecond,
+				Problem: "TTL 254; IPv4 header checksum",
+			},
 		},
 		"unknown version": {
 			sample: sample{version: 4, vrid: 1, source: sample2.source, vips: sample2.vips},

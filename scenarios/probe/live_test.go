@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -201,8 +202,10 @@ func (h *host) neighbours() []netlink.Neigh {
 	h.t.Helper()
 	var table []netlink.Neigh
 	h.onLink(func(link netlink.Link) error {
-		var err error
-		table, err = netlink.NeighList(link.Attrs().Index, netlink.FAMILY_V4)
+		var err error = netlink.ErrDumpInterrupted
+		for errors.Is(err, netlink.ErrDumpInterrupted) {
+			table, err = netlink.NeighList(link.Attrs().Index, netlink.FAMILY_V4) //nolint:forbidigo // asked again when interrupted
+		}
 		return err
 	})
 	return table
@@ -262,7 +265,8 @@ func body[B history.Body](condition func(B) bool) func(history.Event) bool {
 // last is the ID of the log's last event.
 func last(log *history.Log) int { return len(log.Events()) }
 
-func closing(t *testing.T, w *Watch, err error) *Watch {
+// closing closes a watch, if it could be started, at the end of the test.
+func closing(t *testing.T, w *Watch, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +276,6 @@ func closing(t *testing.T, w *Watch, err error) *Watch {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return w
 }
 
 // The test binary stands in for other programs when this is set.

@@ -103,7 +103,7 @@ func (p *ownerProbe) run(stopped func() bool) error {
 		p.ask()
 		// Probes that could not be sent in time are left out: they would say
 		// nothing that the next does not say.
-		due += max(p.Period, (p.clock.Now()-due)/p.Period*p.Period)
+		due += max(p.Period, (p.clock.Now() - due).Truncate(p.Period))
 	}
 	return nil
 }
