@@ -221,8 +221,7 @@ func FuzzDecode(f *testing.F) {
 func fuzzDecode(t *testing.T, packet []byte) {
 	a, err := vrrp.Decode(packet)
 	if err != nil {
-		var refused *vrrp.RefusalError
-		if !errors.As(err, &refused) {
+		if _, ok := errors.AsType[*vrrp.RefusalError](err); !ok {
 			t.Errorf("error %v, want a *RefusalError", err)
 		}
 		return

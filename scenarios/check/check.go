@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"takeover/scenarios/history"
@@ -113,13 +114,14 @@ func newEvidence(events []history.Event, course history.Course) *evidence {
 	return e
 }
 
-// busiest is the canary that saw the largest delay in the window; one reports
+// busiest is the canary that saw the largest delay in the windows; one reports
 // for the time since the one before.
-func (e *evidence) busiest(w history.Window) history.Seen[history.Canary] {
+func (e *evidence) busiest(windows ...history.Window) history.Seen[history.Canary] {
 	var worst history.Seen[history.Canary]
 	before := time.Duration(0)
 	for _, canary := range e.canaries {
-		if canary.At >= w.From && before < w.To && canary.Body.DelayMax > worst.Body.DelayMax {
+		inside := func(w history.Window) bool { return canary.At >= w.From && before < w.To }
+		if slices.ContainsFunc(windows, inside) && canary.Body.DelayMax > worst.Body.DelayMax {
 			worst = canary
 		}
 		before = canary.At

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -387,6 +388,62 @@ func TestShortOverlapOnABusyMachineIsInconclusive(t *testing.T) {
 	got := check.Judge(busyAt(events, 30*time.Millisecond, func(at time.Duration) bool { return at > healed+time.Second }))
 	if got.Verdict != history.Inconclusive || len(got.Findings) != 1 || got.Findings[0].Check != "safety" {
 		t.Errorf("verdict %s: %v", got.Verdict, got.Findings)
+	}
+}
+
+// TestRaceOfTwoBackupsIsTheMachines: a delay above half the distance of their
+// timers lets both win; on a quiet machine it is the subject's fault.
+func TestRaceOfTwoBackupsIsTheMachines(t *testing.T) {
+	race := func(delay time.Duration) history.Judgement {
+		events := play("link-loss")
+		takeover := takeoverAt(t, events, "node2")
+		prefix := netip.MustParsePrefix("10.0.0.200/32")
+		for _, present := range []bool{true, false} {
+			at := takeover + 5*time.Millisecond
+			if !present {
+				at += 100 * time.Millisecond
+			}
+			events = append(events, history.Event{
+				ID: len(events) + 1, At: at, Host: "node3",
+				Body: history.Address{Interface: "eth0", Prefix: prefix, Present: present},
+			})
+		}
+		return check.Judge(busy(events, delay))
+	}
+	if got := race(time.Millisecond); got.Verdict != history.Fail {
+		t.Errorf("quiet machine: verdict %s: %v", got.Verdict, got.Findings)
+	}
+	if got := race(3 * time.Millisecond); got.Verdict != history.Inconclusive {
+		t.Errorf("busy machine: verdict %s: %v", got.Verdict, got.Findings)
+	}
+}
+
+func takeoverAt(t *testing.T, events []history.Event, host string) time.Duration {
+	t.Helper()
+	for _, e := range events {
+		if body, ok := e.Body.(history.Address); ok && e.Host == host && body.Present && body.Prefix.Addr().String() == "10.0.0.200" {
+			return e.At
+		}
+	}
+	t.Fatalf("%s never has the VIP", host)
+	return 0
+}
+
+// TestStandstillBetweenTheDecisiveMomentsChangesNothing: a timer that runs by
+// itself is not delayed by a machine that stands still meanwhile.
+func TestStandstillBetweenTheDecisiveMomentsChangesNothing(t *testing.T) {
+	events := play("link-loss")
+	fault := historytest.FaultAt(events)
+	at := func(from, to time.Duration) history.Verdict {
+		return check.Judge(busyAt(events, 300*time.Millisecond, func(at time.Duration) bool {
+			return at > fault+from && at < fault+to
+		})).Verdict
+	}
+	if got := at(500*time.Millisecond, 2*time.Second); got != history.Pass {
+		t.Errorf("while the timer runs: %s", got)
+	}
+	if got := at(2*time.Second, 4*time.Second); got != history.Inconclusive {
+		t.Errorf("when it ends: %s", got)
 	}
 }
 

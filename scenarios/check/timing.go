@@ -20,7 +20,7 @@ func checkTiming(e *evidence) []history.Finding {
 	} else {
 		findings = checkSilence(e)
 	}
-	busy := e.busiest(e.timed())
+	busy := e.busiest(e.timed()...)
 	if busy.Body.DelayMax <= canaryLimit {
 		return findings
 	}
@@ -34,17 +34,31 @@ func checkTiming(e *evidence) []history.Finding {
 	return []history.Finding{f}
 }
 
-// timed is the window in which a delay would falsify the times: from the last
-// advertisement, or the fault if that is earlier, until the first answer.
-func (e *evidence) timed() history.Window {
-	w := e.course.Faulted()
-	if answered, ok := e.failover.AnsweredAt(history.StreamICMP); ok {
-		w.To = answered
+// decisive is how far around a moment a delay of the machine would falsify
+// the times.
+const decisive = 200 * time.Millisecond
+
+// timed is where a delay of the machine would falsify the times: around the
+// fault, around the last advertisement, and from the timer's end to the first
+// answer. Between them the timers run by themselves, and a machine that stands
+// still takes nothing from them.
+func (e *evidence) timed() []history.Window {
+	h, fault := e.failover, e.course.Fault.At
+	expected, explained := h.Expected()
+	answered, ok := h.AnsweredAt(history.StreamICMP)
+	if !explained || !ok {
+		w := e.course.Faulted()
+		if ok {
+			w.To = answered
+		}
+		return []history.Window{w}
 	}
-	if last := e.failover.LastAdvert; last != nil {
-		w.From = min(w.From, last.At)
+	around := func(from, to time.Duration) history.Window {
+		return history.Window{From: from - decisive, To: to + decisive}
 	}
-	return w
+	return []history.Window{
+		around(fault, fault), around(h.LastAdvert.At, h.LastAdvert.At), around(min(expected, answered), answered),
+	}
 }
 
 func checkResidual(e *evidence) []history.Finding {

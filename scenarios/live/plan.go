@@ -55,10 +55,10 @@ type Periods struct {
 	ICMP, HTTP, Owners time.Duration
 }
 
-// DefaultPeriods are 1 ms for echo requests, 10 ms for HTTP requests and 5 ms
+// DefaultPeriods are 1 ms for echo requests, 10 ms for HTTP requests and 10 ms
 // for asking who owns the VIP.
 func DefaultPeriods() Periods {
-	return Periods{ICMP: time.Millisecond, HTTP: 10 * time.Millisecond, Owners: 5 * time.Millisecond}
+	return Periods{ICMP: time.Millisecond, HTTP: 10 * time.Millisecond, Owners: 10 * time.Millisecond}
 }
 
 // Source is a configuration file's name and text.

@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	canaryPeriod = time.Millisecond
+	canaryPeriod = 4 * time.Millisecond
 	canaryReport = 100 * time.Millisecond
 )
 
-// StartCanary starts a thread that wakes up every millisecond and appends the
+// StartCanary starts a thread that wakes up every 4 ms and appends the
 // largest lateness of every 100 ms as a [history.Canary]. It includes what the
 // Go scheduler adds, for every other observer here suffers from that too.
 func StartCanary(clock Clock, log *history.Log) *Watch {
