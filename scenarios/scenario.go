@@ -26,6 +26,9 @@ const (
 	settleSlack = 10 * time.Second
 	// faultSlack is beyond the longest failover that the timers explain.
 	faultSlack = 2 * time.Second
+	// defended is how long a new Active has the VIP without being asked until
+	// it is clear that the old one keeps the client.
+	defended = time.Second
 	// holdFaulted is how long the fault stays in force after the failover.
 	holdFaulted = 2 * time.Second
 	// healSlack is beyond the longest reversion that the timers explain.

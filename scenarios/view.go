@@ -12,8 +12,8 @@ import (
 type view struct {
 	log     *history.Log
 	vip     netip.Addr
-	read    int             // events taken in
-	holders map[string]bool // hosts that have the VIP
+	read    int                      // events taken in
+	holders map[string]time.Duration // hosts that have the VIP, and since when
 	// holdersSince is when the set of holders was last changed.
 	holdersSince time.Duration
 	adverts      map[string]time.Duration            // host -> when it last sent one
@@ -29,7 +29,7 @@ type answer struct {
 func newView(log *history.Log, vip netip.Addr) *view {
 	return &view{
 		log: log, vip: vip,
-		holders: map[string]bool{}, adverts: map[string]time.Duration{},
+		holders: map[string]time.Duration{}, adverts: map[string]time.Duration{},
 		answers: map[string]answer{}, answeredBy: map[string]map[string]time.Duration{},
 	}
 }
@@ -49,11 +49,13 @@ func (v *view) take(event history.Event) {
 		if body.Prefix.Addr() != v.vip {
 			return
 		}
-		if v.holders[event.Host] != body.Present {
-			v.holdersSince = event.At
+		_, held := v.holders[event.Host]
+		if held == body.Present {
+			return
 		}
+		v.holdersSince = event.At
 		if body.Present {
-			v.holders[event.Host] = true
+			v.holders[event.Host] = event.At
 		} else {
 			delete(v.holders, event.Host)
 		}
@@ -113,9 +115,9 @@ func (v *view) answersFrom(host string, from time.Duration) bool {
 	return true
 }
 
-// answeredByOther names a host other than host that has the VIP and answered
+// answeredByOther says whether a host other than host has the VIP and answered
 // probes of all streams sent at or after from.
-func (v *view) answeredByOther(host string, from time.Duration) (string, bool) {
+func (v *view) answeredByOther(host string, from time.Duration) bool {
 	for other := range v.holders {
 		if other == host {
 			continue
@@ -126,8 +128,19 @@ func (v *view) answeredByOther(host string, from time.Duration) (string, bool) {
 			all = all && ok && sent >= from
 		}
 		if all {
-			return other, true
+			return true
 		}
 	}
-	return "", false
+	return false
+}
+
+// heldByOther says whether a host other than host has had the VIP since
+// before.
+func (v *view) heldByOther(host string, before time.Duration) bool {
+	for other, since := range v.holders {
+		if other != host && since < before {
+			return true
+		}
+	}
+	return false
 }
