@@ -17,7 +17,8 @@ import (
 // and along the one that symbolic links lead to. A part is safe when root owns
 // it and it is writable neither by a group other than root's nor by the world;
 // a directory with the sticky bit may be. A program without a slash is looked
-// for in PATH first. This is what enable_script_security checks
+// for in PATH first. In a user namespace, whoever is not mapped into it counts
+// as root. This is what enable_script_security checks
 // (keepalived.conf(5), "SCRIPTS"); it matters for scripts that run as root.
 func SecurityProblem(program string) error {
 	path, err := exec.LookPath(program)
@@ -64,7 +65,32 @@ func checkPart(path string) error {
 	if !ok {
 		return fmt.Errorf("no owner known of %s", path)
 	}
-	return judgePart(path, info.Mode(), owner.Uid, owner.Gid)
+	ids, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return err
+	}
+	uid := owner.Uid
+	if !mapped(string(ids), uid) {
+		uid = 0
+	}
+	return judgePart(path, info.Mode(), uid, owner.Gid)
+}
+
+// mapped says whether a user exists in this user namespace (the format is that
+// of user_namespaces(7), "uid_map": first id inside, first outside, length).
+// One that does not is shown as the overflow id and stands for whoever rules
+// outside, root there first of all; nobody inside can be that user.
+func mapped(ids string, uid uint32) bool {
+	for line := range strings.Lines(ids) {
+		var inside, outside, length uint64
+		if _, err := fmt.Sscan(line, &inside, &outside, &length); err != nil {
+			continue
+		}
+		if uint64(uid) >= inside && uint64(uid)-inside < length {
+			return true
+		}
+	}
+	return false
 }
 
 // judgePart judges one part of a path by its mode and its owner.

@@ -214,6 +214,18 @@ func TestSharedDirectoryIsSeenInHosts(t *testing.T) {
 	}
 }
 
+// TestDaemonsMaySetTheirGroups: as root they can, and in a user namespace that
+// denies it nothing tells them so.
+func TestDaemonsMaySetTheirGroups(t *testing.T) {
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skip("setpriv is not installed")
+	}
+	t.Setenv("SCRIPT", "setpriv --clear-groups echo went on")
+	if out := run(t, "shell"); !strings.Contains(out, "went on") {
+		t.Error(out)
+	}
+}
+
 func TestPortDownTakesTheCarrierAway(t *testing.T) {
 	out := strings.ReplaceAll(run(t, "carrier"), "exit status 0\n", "")
 	if out != "1\n0\n1\n" {
@@ -307,7 +319,7 @@ func TestOrdinaryUserHasLabsToo(t *testing.T) {
 	if err := errors.Join(os.WriteFile(copied, data, 0o755), os.Chmod(home, 0o777)); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(copied, "-test.run", "Host|Port|Kill|Nothing", "-test.v")
+	command := exec.Command(copied, "-test.run", "Host|Port|Kill|Nothing|Groups", "-test.v")
 	command.Dir, command.Env = home, []string{"PATH=/usr/bin:/bin", "TMPDIR=" + home, "HOME=" + home}
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := command.CombinedOutput()

@@ -27,6 +27,9 @@ func Enter(args []string) (ctx context.Context, rest []string, err error) {
 	if err := arrangeMounts(args[0]); err != nil {
 		return nil, nil, err
 	}
+	if err := forgiveSetgroups(); err != nil {
+		return nil, nil, err
+	}
 	if err := unix.Sethostname([]byte("takeover")); err != nil {
 		return nil, nil, fmt.Errorf("set the sandbox's host name: %w", err)
 	}
