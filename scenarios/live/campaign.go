@@ -31,7 +31,7 @@ type Campaign struct {
 // DefaultParallel is how many trials this machine bears at the same time
 // without disturbing each other's figures; the canary of each trial says when
 // it is too many.
-func DefaultParallel() int { return max(2, runtime.NumCPU()*3/2) }
+func DefaultParallel() int { return max(2, runtime.NumCPU()*5/2) }
 
 // Entry is one trial of a campaign: its plan, and its directory's name below
 // the campaign's own.
