@@ -1,0 +1,93 @@
+package live_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"takeover/scenarios/catalog"
+	"takeover/scenarios/fault"
+	"takeover/scenarios/live"
+)
+
+func shipped(t *testing.T) []live.Source {
+	t.Helper()
+	var sources []live.Source
+	for _, file := range catalog.Failover() {
+		sources = append(sources, live.Source{Name: file.Name, Text: file.Text})
+	}
+	return sources
+}
+
+func TestShippedClusterIsTheFailoverCluster(t *testing.T) {
+	c, err := live.ReadCluster(shipped(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seats []string
+	for _, s := range c.Seats {
+		seats = append(seats, s.Name+" "+s.Address.String())
+	}
+	want := []string{"node1 10.0.0.101/24", "node2 10.0.0.102/24", "node3 10.0.0.103/24"}
+	if !slices.Equal(seats, want) || c.Client.String() != "10.0.0.10/24" || c.VIPs[0].String() != "10.0.0.200/32" {
+		t.Errorf("seats %v, client %s, VIPs %v", seats, c.Client, c.VIPs)
+	}
+	if c.Seats[0].Priority != 100 || c.Seats[1].Priority != 99 || c.Seats[2].Priority != 98 || c.VRID != 51 || c.Check == nil {
+		t.Errorf("cluster %+v", c)
+	}
+}
+
+func TestAddressesMakeWayForTheVIP(t *testing.T) {
+	sources := shipped(t)
+	for i := range sources {
+		sources[i].Text = []byte(strings.ReplaceAll(string(sources[i].Text), "10.0.0.200", "192.168.7.102"))
+	}
+	c, err := live.ReadCluster(sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Client.String() != "192.168.7.10/24" || c.Seats[1].Address.String() != "192.168.7.103/24" || c.Seats[2].Address.String() != "192.168.7.104/24" {
+		t.Errorf("client %s, seats %v", c.Client, c.Seats)
+	}
+}
+
+func TestClusterSharesItsVirtualRouter(t *testing.T) {
+	for _, c := range []struct{ from, to, want string }{
+		{"virtual_router_id 51", "virtual_router_id 52", "node2.conf:"},
+		{"advert_int 1", "advert_int 2", "advert_int 2s differs from 1s in node1.conf"},
+		{"10.0.0.200", "10.0.0.201", "virtual_ipaddress [10.0.0.201/32] differs"},
+		{"vrrp_instance VI_1", "vrrp_instans VI_1", "node2.conf:"},
+	} {
+		sources := shipped(t)
+		sources[1].Text = []byte(strings.ReplaceAll(string(sources[1].Text), c.from, c.to))
+		if _, err := live.ReadCluster(sources); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v lacks %q", c.to, err, c.want)
+		}
+	}
+}
+
+// TestPhasesAreStratified: each of n runs has its own n-th of the interval,
+// both subjects the same, and the seed decides.
+func TestPhasesAreStratified(t *testing.T) {
+	c := live.Campaign{Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.LinkLoss{}}, Runs: 8, Seed: 3}
+	phases := map[string][]float64{}
+	for _, e := range c.Entries() {
+		phases[e.Plan.Subject] = append(phases[e.Plan.Subject], e.Plan.PhaseFraction)
+	}
+	if !slices.Equal(phases["vipd"], phases["keepalived"]) {
+		t.Errorf("the subjects' phases differ: %v", phases)
+	}
+	sorted := slices.Sorted(slices.Values(phases["vipd"]))
+	for i, phase := range sorted {
+		if phase < float64(i)/8 || phase >= float64(i+1)/8 {
+			t.Errorf("phase %g is not in part %d of 8", phase, i)
+		}
+	}
+	if slices.Equal(sorted, phases["vipd"]) {
+		t.Error("the phases come in order")
+	}
+	c.Seed = 4
+	if c.Entries()[0].Plan.PhaseFraction == phases["vipd"][0] {
+		t.Error("another seed gives the same phases")
+	}
+}
