@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
 	"takeover/scenarios/fault"
@@ -33,7 +34,8 @@ const (
 
 // TestKilledDrillLeavesNothing kills the harness at 100 random moments, from
 // the first millisecond of a drill to its end, and looks at the machine
-// afterwards. The machine is a sandbox itself, so that nothing else runs there
+// meanwhile and afterwards: 25 drills at a time disturb neither it nor each
+// other. The machine is a sandbox itself, so that nothing else runs there
 // that could be mistaken for a remainder.
 func TestKilledDrillLeavesNothing(t *testing.T) {
 	if testing.Short() {
@@ -72,8 +74,13 @@ func killMachine(args []string) error {
 	if err != nil {
 		return err
 	}
+	untouched, err := belongings()
+	if err != nil {
+		return err
+	}
 	for first := 0; first < kills; first += wave {
-		if err := killWave(random, first); err != nil {
+		watched := watchBelongings(untouched)
+		if err := errors.Join(killWave(random, first), watched()); err != nil {
 			return err
 		}
 		after, err := remainders()
@@ -81,8 +88,7 @@ func killMachine(args []string) error {
 			return err
 		}
 		// What others take off the machine meanwhile is their business.
-		left := slices.DeleteFunc(after, func(thing string) bool { return slices.Contains(before, thing) })
-		if len(left) > 0 {
+		if left := without(after, before); len(left) > 0 {
 			return fmt.Errorf("after %d kills there are\n%s", first+wave, strings.Join(left, "\n"))
 		}
 	}
@@ -130,16 +136,49 @@ func killWave(random *rand.Rand, first int) error {
 	}
 }
 
-// remainders lists everything that a drill could leave on a machine: network
-// namespaces with a process or a name, links, processes, mounts, files in /run.
+// watchBelongings looks at the machine's own things until the call that it
+// returns, which says whether they ever were other than untouched.
+func watchBelongings(untouched []string) func() error {
+	quit, found := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ticker := time.NewTicker(200 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-quit:
+				found <- nil
+				return
+			case <-ticker.C:
+			}
+			now, err := belongings()
+			if err == nil {
+				if news := without(now, untouched); len(news) > 0 {
+					err = fmt.Errorf("while drills run the machine has\n%s", strings.Join(news, "\n"))
+				}
+			}
+			if err != nil {
+				found <- err
+				return
+			}
+		}
+	}()
+	return func() error {
+		close(quit)
+		return <-found
+	}
+}
+
+// without returns the things that are not among the others.
+func without(things, others []string) []string {
+	return slices.DeleteFunc(things, func(thing string) bool { return slices.Contains(others, thing) })
+}
+
+// remainders lists everything that a drill could leave on a machine: its
+// processes, with their network namespaces, and what touches belongings.
 func remainders() ([]string, error) {
-	var all []string
-	links, err := net.Interfaces()
+	all, err := belongings()
 	if err != nil {
 		return nil, err
-	}
-	for _, link := range links {
-		all = append(all, "link "+link.Name)
 	}
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -149,6 +188,27 @@ func remainders() ([]string, error) {
 		command, _ := os.ReadFile(process + "/cmdline")
 		space, _ := os.Readlink(process + "/ns/net")
 		all = append(all, fmt.Sprintf("process %q in %s", command, space))
+	}
+	return all, nil
+}
+
+// belongings lists the machine's own interfaces, nftables, mounts and files in
+// /run.
+func belongings() ([]string, error) {
+	var all []string
+	links, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	for _, link := range links {
+		all = append(all, "link "+link.Name)
+	}
+	tables, err := (&nftables.Conn{}).ListTables()
+	if err != nil {
+		return nil, err
+	}
+	for _, table := range tables {
+		all = append(all, "nftables table "+table.Name)
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {

@@ -47,7 +47,7 @@ type Seat struct {
 	Priority  int
 	Preempt   bool
 	File      string // where Config came from
-	Config    []byte
+	Config    string
 }
 
 // Periods are those of the probes.
@@ -125,7 +125,7 @@ func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
 	return Seat{
 		Name: fmt.Sprintf("node%d", number), Interface: instance.Interface,
 		Priority: int(instance.Priority), Preempt: !instance.NoPreempt,
-		File: source.Name, Config: source.Text,
+		File: source.Name, Config: string(source.Text),
 	}, c
 }
 
