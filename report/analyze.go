@@ -21,7 +21,7 @@ func Analyze(events []history.Event) (Measures, error) {
 	t := c.Trial
 	m := Measures{
 		Format: Format, Scenario: t.Scenario, Fault: t.Fault, Subject: t.Subject, Run: t.Run,
-		Seed: t.Seed, Started: t.Started, Ended: c.Ended, Length: c.End,
+		Seed: t.Seed, Started: t.Started, Ended: c.Ended, Length: c.End, WebServer: t.Cluster.WebServer,
 	}
 	if c.Fault == nil {
 		return m, nil

@@ -142,7 +142,7 @@ func findingLine(f history.Finding) string {
 		text += " (" + strings.Join(ids, " ") + ")"
 	}
 	if more {
-		text += "\n" + rest
+		text += "\n  " + strings.ReplaceAll(rest, "\n", "\n  ")
 	}
 	return text
 }

@@ -68,6 +68,9 @@ func notes(m Measures) []string {
 	if o := m.Ownership; o != nil {
 		notes = append(notes, ownershipNotes(o)...)
 	}
+	if m.WebServer != nginx {
+		add("web server: %s", m.WebServer)
+	}
 	if m.CanaryDelayMax > quietMachine {
 		add("the machine stood still for up to %s", duration(m.CanaryDelayMax))
 	}
@@ -76,6 +79,9 @@ func notes(m Measures) []string {
 	}
 	return notes
 }
+
+// nginx is the web server that needs no mention.
+const nginx = "nginx"
 
 // quietMachine is the delay below which the canary is not worth a word.
 const quietMachine = 5 * time.Millisecond

@@ -24,6 +24,8 @@ type Measures struct {
 	Ended  history.PhaseName `json:"ended"`
 	Length time.Duration     `json:"length_ns"` // of the trial
 	Target string            `json:"target"`    // the host that the fault hit
+	// WebServer is what answered the HTTP requests.
+	WebServer string `json:"web_server"`
 	// Phase is the distance from the Active's last advertisement to the fault.
 	Phase     time.Duration `json:"phase_ns"`
 	Detection *Detection    `json:"detection,omitempty"`

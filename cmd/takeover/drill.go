@@ -32,6 +32,7 @@ type drillFlags struct {
 	keep     bool
 	pcap     bool
 	vipd     string
+	nginx    string
 	icmp     time.Duration
 	http     time.Duration
 }
@@ -71,6 +72,7 @@ func newDrill() *cobra.Command {
 	flags.BoolVar(&f.keep, "keep", false, "leave the labs up afterwards until Ctrl-C")
 	flags.BoolVar(&f.pcap, "pcap", false, "keep every frame of every port in capture.pcapng")
 	flags.StringVar(&f.vipd, "vipd", "", "the vipd program (default beside this one, then PATH)")
+	flags.StringVar(&f.nginx, "nginx", "", "the nginx program, or none for the built-in server (default PATH)")
 	flags.DurationVar(&f.icmp, "icmp-period", periods.ICMP, "time between echo requests")
 	flags.DurationVar(&f.http, "http-period", periods.HTTP, "time between HTTP requests")
 	return command
@@ -104,7 +106,7 @@ func (f *drillFlags) campaign(files []string) (live.Campaign, error) {
 	if c.Faults, err = chooseFaults(f.faults); err != nil {
 		return c, usage(err)
 	}
-	if c.Programs, err = live.FindPrograms(f.vipd); err != nil {
+	if c.Programs, err = live.FindPrograms(f.vipd, f.nginx); err != nil {
 		return c, couldNotRun(err)
 	}
 	for _, subject := range f.subjects {

@@ -20,20 +20,26 @@ type Programs struct {
 // PATH has no sbin on Debian.
 var searchPath = []string{"/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"}
 
-// FindPrograms looks for every program; vipd also beside this program, and in
-// vipd if that is not empty. Those not found stay empty.
-func FindPrograms(vipd string) (Programs, error) {
-	p := Programs{Keepalived: find("keepalived"), Nginx: find("nginx")}
-	if vipd != "" {
-		absolute, err := filepath.Abs(vipd)
-		if err != nil {
+// NoNginx is given to FindPrograms for the stand-in web server.
+const NoNginx = "none"
+
+// FindPrograms looks for every program, vipd also beside this one. A path that
+// is given is taken instead and must be there; nginx may be NoNginx. Programs
+// that were looked for and not found stay empty.
+func FindPrograms(vipd, nginx string) (p Programs, err error) {
+	p.Keepalived = find("keepalived")
+	switch nginx {
+	case "":
+		p.Nginx = find("nginx")
+	case NoNginx:
+	default:
+		if p.Nginx, err = given("nginx", nginx); err != nil {
 			return p, err
 		}
-		if !executable(absolute) {
-			return p, fmt.Errorf("vipd at %s: no such program", vipd)
-		}
-		p.VIPD = absolute
-		return p, nil
+	}
+	if vipd != "" {
+		p.VIPD, err = given("vipd", vipd)
+		return p, err
 	}
 	if own, err := os.Executable(); err == nil {
 		if beside := filepath.Join(filepath.Dir(own), "vipd"); executable(beside) {
@@ -43,6 +49,18 @@ func FindPrograms(vipd string) (Programs, error) {
 	}
 	p.VIPD = find("vipd")
 	return p, nil
+}
+
+// given is a program at a path that the user named.
+func given(name, path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if !executable(absolute) {
+		return "", fmt.Errorf("%s at %s: no such program", name, path)
+	}
+	return absolute, nil
 }
 
 func find(name string) string {

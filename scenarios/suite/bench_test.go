@@ -51,7 +51,7 @@ func campaign(b *testing.B, c live.Campaign) (report.Run, time.Duration) {
 		sources = append(sources, live.Source{Name: file.Name, Text: file.Text})
 	}
 	var err error
-	if c.Programs, err = live.FindPrograms(vipd); err != nil {
+	if c.Programs, err = live.FindPrograms(vipd, ""); err != nil {
 		b.Fatal(err)
 	}
 	if c.Cluster, err = live.ReadCluster(sources); err != nil {

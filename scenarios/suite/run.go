@@ -23,6 +23,8 @@ type Options struct {
 	Configs []string
 	// VIPD is the vipd program; it is looked for when empty.
 	VIPD string
+	// Nginx is the nginx program, or live.NoNginx; it is looked for when empty.
+	Nginx string
 	// Phase is where in the advertisement interval the fault falls, from 0 to
 	// below 1.
 	Phase float64
@@ -72,7 +74,7 @@ func (o Options) plan() (live.Plan, error) {
 	if err != nil {
 		return live.Plan{}, err
 	}
-	programs, err := live.FindPrograms(o.VIPD)
+	programs, err := live.FindPrograms(o.VIPD, o.Nginx)
 	if err != nil {
 		return live.Plan{}, err
 	}

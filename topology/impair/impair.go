@@ -45,7 +45,8 @@ func Install(network ns.NetNS) (*Tree, error) {
 	}
 	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: dropVRRP(t.vrrp)})
 	if err := conn.Flush(); err != nil {
-		return nil, fmt.Errorf("nftables: install the switch's tree: %w", err)
+		return nil, fmt.Errorf("nftables: install the switch's tree: %w "+
+			"(it needs nftables for bridges; if it is a module, load it as root: modprobe nft_meta_bridge)", err)
 	}
 	return t, nil
 }

@@ -140,12 +140,21 @@ func (l *Lab) addBridge(segment topology.Segment) (index int, err error) {
 	snooping := false
 	bridge := &netlink.Bridge{LinkAttrs: attributes, MulticastSnooping: &snooping}
 	if err := l.handle.LinkAdd(bridge); err != nil {
-		return 0, fmt.Errorf("add bridge %s: %w", segment.Name, err)
+		return 0, fmt.Errorf("add bridge %s: %w", segment.Name, lacking(err, "bridge"))
 	}
 	if err := l.handle.LinkSetUp(bridge); err != nil {
 		return 0, fmt.Errorf("set bridge %s up: %w", segment.Name, err)
 	}
 	return bridge.Index, nil
+}
+
+// lacking says what to do when the kernel does not know a kind of device: an
+// ordinary user can't make it load the module.
+func lacking(err error, module string) error {
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return fmt.Errorf("%w (this kernel has no %s; if it is a module, load it as root: modprobe %s)", err, module, module)
+	}
+	return err
 }
 
 // addLink makes the veth pair with one end in the switch and the other in the
@@ -159,7 +168,7 @@ func (l *Lab) addLink(host *Host, link Link, bridge int) error {
 		PeerNamespace: netlink.NsFd(int(host.Network.Fd())),
 	}
 	if err := l.handle.LinkAdd(veth); err != nil {
-		return fmt.Errorf("add the pair: %w", err)
+		return fmt.Errorf("add the pair: %w", lacking(err, "veth"))
 	}
 	if err := l.handle.LinkSetUp(veth); err != nil {
 		return fmt.Errorf("set port %s up: %w", link.Port, err)
