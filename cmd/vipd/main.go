@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"syscall"
 
@@ -41,7 +40,7 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		printError(stderr, err)
 		return exitError
 	case o.version:
-		fmt.Fprintln(stdout, version())
+		fmt.Fprintln(stdout, fullVersion())
 		return exitOK
 	}
 	c, err := config.Load(o.file)
@@ -94,7 +93,7 @@ func serve(o options, c *config.Config, report *report) error {
 	defer signal.Stop(others)
 	go refuse(logger, others)
 
-	logger.Info("starting", "version", version(), "file", o.file, "pid", os.Getpid())
+	logger.Info("starting", "version", fullVersion(), "file", o.file, "pid", os.Getpid())
 	err = daemon.Run(ctx, daemon.Options{
 		Config:   c,
 		Logger:   logger,
@@ -144,11 +143,10 @@ func guard(arguments []string, stderr io.Writer) int {
 	return exitOK
 }
 
-// version is what the build recorded of itself.
-func version() string {
-	revision := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		revision = info.Main.Version
-	}
-	return fmt.Sprintf("vipd %s %s/%s", revision, runtime.GOOS, runtime.GOARCH)
+// version is set by the linker.
+var version = "devel"
+
+// fullVersion is what --version prints.
+func fullVersion() string {
+	return fmt.Sprintf("vipd %s %s/%s", version, runtime.GOOS, runtime.GOARCH)
 }
