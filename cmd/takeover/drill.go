@@ -262,11 +262,15 @@ func onlyBroken(outcomes []live.Outcome) error {
 
 // holdLabs tells how to get into the labs and waits for Ctrl-C.
 func holdLabs(ctx context.Context, outcomes []live.Outcome) {
+	enter := "-m -n -p -u -i"
+	if os.Geteuid() != 0 {
+		enter += " -U --preserve-credentials"
+	}
 	held := false
 	for _, outcome := range outcomes {
 		if pid, ok := outcome.Alive(); ok {
 			held = true
-			fmt.Fprintf(os.Stderr, "%-32s nsenter -t %d -a ip netns exec node1 bash\n", outcome.Entry.Name, pid)
+			fmt.Fprintf(os.Stderr, "%-32s nsenter -t %d %s ip netns exec node1 bash\n", outcome.Entry.Name, pid, enter)
 		}
 	}
 	if held && ctx.Err() == nil {
