@@ -132,13 +132,10 @@ func scenario() scenarios.Scenario {
 func course(w *world) (names []string, at map[string]time.Duration) {
 	at = map[string]time.Duration{}
 	for _, event := range w.log.Events() {
-		name := ""
-		switch body := event.Body.(type) {
-		case history.Phase:
-			name = string(body.Name)
-		case history.FaultStart, history.FaultEnd:
-			name = string(body.Kind())
-		default:
+		name := string(event.Body.Kind())
+		if phase, ok := event.Body.(history.Phase); ok {
+			name = string(phase.Name)
+		} else if name != string(history.KindFaultStart) && name != string(history.KindFaultEnd) {
 			continue
 		}
 		names = append(names, name)
