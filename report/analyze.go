@@ -107,6 +107,25 @@ func stream(name string, h history.Handover, period time.Duration, probes []hist
 	return s
 }
 
+// watchLag is how late the address watch may be on a busy machine: rtnetlink
+// has no timestamps, so an address counts from when its message was read. The
+// announcement has the kernel's.
+const watchLag = 20 * time.Millisecond
+
+// addressStep is when the VIP was added: as it was seen, but not after the
+// announcement, which a node sends for an address that it has.
+func addressStep(added *history.Seen[history.Address], announcement *history.Seen[history.ARP]) Step {
+	s := Step{Name: StepAddressAdded, Event: added.ID, Host: added.Host, At: added.At, Note: "to " + added.Body.Interface}
+	if announcement == nil || announcement.Host != added.Host {
+		return s
+	}
+	if late := added.At - announcement.At; late > 0 && late <= watchLag {
+		s.At = announcement.At
+		s.Note += fmt.Sprintf("; the watch saw it %s later", milliseconds(late))
+	}
+	return s
+}
+
 // steps lists what was seen of a handover, in the order of time.
 func steps(h history.Handover, start StepName, event int, host string) []Step {
 	list := []Step{{Name: start, Event: event, Host: host, At: h.Window.From}}
@@ -122,7 +141,7 @@ func steps(h history.Handover, start StepName, event int, host string) []Step {
 		})
 	}
 	if a := h.AddressAdded; a != nil {
-		list = append(list, Step{Name: StepAddressAdded, Event: a.ID, Host: a.Host, At: a.At, Note: "to " + a.Body.Interface})
+		list = append(list, addressStep(a, h.Announcement))
 	}
 	if a := h.Announcement; a != nil {
 		list = append(list, Step{Name: StepAnnouncement, Event: a.ID, Host: a.Host, At: a.At, Note: "gratuitous ARP"})
