@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -70,12 +71,19 @@ func kernel() string {
 	return field(name.Sysname[:]) + " " + field(name.Release[:]) + " " + field(name.Machine[:])
 }
 
+// versionTimeout bounds how long a program may take to name its version.
+const versionTimeout = 2 * time.Second
+
 // versionOf is the first line that a program prints of its version.
 func versionOf(path, flag string) string {
 	if path == "" {
 		return "not installed"
 	}
-	out, err := exec.Command(path, flag).CombinedOutput()
+	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, path, flag)
+	command.WaitDelay = versionTimeout // for children that keep its output open
+	out, err := command.CombinedOutput()
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if err != nil && line == "" {
 		return err.Error()
