@@ -28,6 +28,9 @@ const (
 	kills, wave = 100, 25
 	// A drill of one trial takes about this long when nothing disturbs it.
 	drillTakes = 25 * time.Second
+	// goneBound is how long a killed drill's sandboxes may be there: the kernel
+	// needs milliseconds, but 25 drills share the machine.
+	goneBound = 5 * time.Second
 	// waveBound is when a wave that is still there has left something behind.
 	waveBound = 90 * time.Second
 )
@@ -100,9 +103,11 @@ func killMachine(args []string) error {
 // no process left: those that a killed drill left are ours then.
 func killWave(random *rand.Rand, first int) error {
 	faults := fault.All()
+	killed := make(chan error, wave)
 	for i := range wave {
+		out := filepath.Join(sandbox.Dir, fmt.Sprintf("drill%d", first+i))
 		path, argv := sandbox.RoleCommand(cliRole, "drill", "--fault", faults[random.IntN(len(faults))].Name(),
-			"--out", filepath.Join(sandbox.Dir, fmt.Sprint("drill", first+i)), "--vipd", os.Getenv(vipdVariable))
+			"--out", out, "--vipd", os.Getenv(vipdVariable))
 		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 		if err != nil {
 			return err
@@ -117,7 +122,7 @@ func killWave(random *rand.Rand, first int) error {
 		if i%2 == 0 {
 			moment = time.Duration(math.Pow(2000, random.Float64()) * float64(time.Millisecond))
 		}
-		time.AfterFunc(moment, func() { unix.Kill(process.Pid, unix.SIGKILL) }) //nolint:errcheck // it may have ended
+		time.AfterFunc(moment, func() { killed <- killDrill(process.Pid, out) })
 	}
 	late := time.AfterFunc(waveBound, func() {
 		left, _ := remainders()
@@ -128,12 +133,44 @@ func killWave(random *rand.Rand, first int) error {
 	for {
 		_, err := unix.Wait4(-1, nil, 0, nil)
 		if errors.Is(err, unix.ECHILD) {
-			return nil
+			break
 		}
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
+	var errs []error
+	for range wave {
+		errs = append(errs, <-killed)
+	}
+	return errors.Join(errs...)
+}
+
+// killDrill kills a drill and wants its sandboxes gone soon: they must not
+// just come to their own end.
+func killDrill(pid int, out string) error {
+	if err := unix.Kill(pid, unix.SIGKILL); errors.Is(err, unix.ESRCH) {
+		return nil // it was done already
+	}
+	var left []string
+	for deadline := time.Now().Add(goneBound); time.Now().Before(deadline); {
+		if left = namedBy(out + "/"); len(left) == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s after the kill there is still %q", goneBound, left)
+}
+
+// namedBy lists the command lines of living processes that contain a text.
+func namedBy(text string) []string {
+	var found []string
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		if data, err := os.ReadFile(file); err == nil && strings.Contains(string(data), text) {
+			found = append(found, string(data))
+		}
+	}
+	return found
 }
 
 // watchBelongings looks at the machine's own things until the call that it
