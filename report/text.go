@@ -99,7 +99,7 @@ func named(r Run) (columns []column, cells func(fault, subject string) []string)
 }
 
 var trialLegend = []string{
-	"TBM: fault to the first echo reply from the new Active. PLBM: lost echo requests x period.",
+	"TBM: fault to the first echo reply from the new Active (>: none so far). PLBM: lost echo requests x period.",
 	"expected: fault to the end of the new Active's timer by the RFC. residual: from there to its first advertisement.",
 	"no, two owners: as seen on the segment, from the fault to the end. reversion: healing to the right node alone and answering.",
 }
@@ -149,7 +149,7 @@ func trialCells(t Trial) []string {
 
 var groupLegend = []string{
 	"Medians, with the smallest and the largest in parentheses.",
-	"TBM: fault to the first echo reply from the new Active. PLBM: lost echo requests x period.",
+	"TBM: fault to the first echo reply from the new Active (>: none so far). PLBM: lost echo requests x period.",
 	"residual: end of the new Active's timer by the RFC to its first advertisement.",
 	"no, two owners: as seen on the segment, from the fault to the end. reversion: healing to the right node alone and answering.",
 }

@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"takeover/scenarios/check"
 	"takeover/scenarios/live"
 	"takeover/scenarios/suite"
 	"takeover/topology/sandbox"
@@ -50,7 +51,7 @@ const (
 	down2     = 3*time.Second + skew2
 	down1     = 3*time.Second + 156*time.Second/256
 	detection = 2 * time.Second // interval and timeout of the check
-	margin    = 50 * time.Millisecond
+	margin    = check.AnswerMargin
 	starting  = time.Second // for a daemon to start again
 )
 
