@@ -1,7 +1,3 @@
-// Package catalog holds the files that ship with the project: clusters to
-// start from, in the languages that their programs read.
-//
-// It imports the standard library only.
 package catalog
 
 import (

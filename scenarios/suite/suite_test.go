@@ -54,21 +54,10 @@ const (
 	starting  = time.Second     // for a daemon to start again
 )
 
-// margin is what a subject may need beyond the timers: vipd what the judges
-// grant, keepalived more. Between SIGTERM and its priority 0 lie two processes,
-// and from its timer to its first gratuitous ARP it was measured to need up to
-// 54 ms (99th percentile) on two shared processors.
-func margin(r *suite.Result) time.Duration {
-	if r.Measures.Subject == "keepalived" {
-		return check.AnswerMargin * 5 / 2
-	}
-	return check.AnswerMargin
-}
-
 func orderly(within time.Duration) func(*suite.Result) {
 	return func(r *suite.Result) {
 		Expect(r).To(suite.HaveFailedOverTo("node2"))
-		Expect(r).To(suite.HaveFailedOverWithin(within + margin(r)))
+		Expect(r).To(suite.HaveFailedOverWithin(within + check.AnswerMargin))
 		Expect(r).To(suite.HaveNoDualActive())
 		Expect(r).To(suite.HaveRevertedWithin(down1 + detection + starting))
 	}
@@ -76,7 +65,7 @@ func orderly(within time.Duration) func(*suite.Result) {
 
 // abandoned is a failover beside a dead node that keeps the address.
 func abandoned(r *suite.Result) {
-	Expect(r).To(suite.HaveFailedOverWithin(down2 + margin(r)))
+	Expect(r).To(suite.HaveFailedOverWithin(down2 + check.AnswerMargin))
 	splitBrain(r)
 }
 
