@@ -12,23 +12,23 @@ import (
 	"takeover/daemon/vrrp"
 )
 
-// slack is what may be added to a time of the protocol on an idle machine.
-const slack = 20 * time.Millisecond
-
-// wakeups is how many processes must be scheduled, one after the other, in the
-// longest takeover: the killed one to end, its guardian, and the peer twice.
-const wakeups = 4
-
 func skew(priority uint8) time.Duration { return vrrp.Parameters{Priority: priority}.SkewTime() }
 
-// within reports a takeover that came early or too late. What the machine
-// itself oversleeps, as the lab's canary saw, is granted for every wakeup.
-func (l *lab) within(what string, got, wanted time.Duration) {
+// nextCause is the shortest time after which another timer of the protocol
+// than Skew_Time explains a takeover: one Advertisement_Interval. Without a
+// priority 0 it would be Active_Down_Interval, 3.06 s.
+const nextCause = time.Second
+
+// explained reports a takeover that came before Skew_Time allows it, or so
+// late that something else must have caused it. How fast it is beyond the
+// timers is no test's matter: the benchmarks measure it, and a busy machine
+// delays whom it likes.
+func (l *lab) explained(what string, got, wanted time.Duration) {
 	l.t.Helper()
-	granted := slack + wakeups*time.Duration(l.overslept.Load())
-	l.t.Logf("%s: %s, theory %s, overhead %s, granted %s", what, got, wanted, got-wanted, granted)
-	if got < wanted-time.Millisecond || got > wanted+granted {
-		l.t.Errorf("%s: %s, want %s to %s", what, got, wanted, wanted+granted)
+	l.t.Logf("%s: %s, theory %s, overhead %s; the machine overslept %s", what, got, wanted, got-wanted,
+		time.Duration(l.overslept.Load()))
+	if got < wanted-time.Millisecond || got > wanted+nextCause {
+		l.t.Errorf("%s: %s, want %s to %s", what, got, wanted, wanted+nextCause)
 	}
 }
 
@@ -44,7 +44,7 @@ func TestLiveElectionAndOrderlyHandover(t *testing.T) {
 	a.signal(a.worker(), syscall.SIGTERM)
 	farewell := l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
 	taken := l.awaitFrame(mark, time.Second, "announcement of node 2", announcementOf(2))
-	l.within("handover", taken.at.Sub(farewell.at), skew(240))
+	l.explained("handover", taken.at.Sub(farewell.at), skew(240))
 	<-a.ended
 	if l.holds(1) || !l.holds(2) {
 		t.Errorf("node 1 holds %t, node 2 holds %t", l.holds(1), l.holds(2))
@@ -101,7 +101,7 @@ func TestLiveFailedScriptHandsOver(t *testing.T) {
 	}
 	farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of node 1", advertisementOf(1, 0))
 	taken := l.awaitFrame(mark, 2*time.Second, "announcement of node 2", announcementOf(2))
-	l.within("handover", taken.at.Sub(farewell.at), skew(240))
+	l.explained("handover", taken.at.Sub(farewell.at), skew(240))
 	a.awaitLog(`to=Initialize reason="script chk failed"`)
 	if l.holds(1) {
 		t.Error("node 1 still holds the address")
@@ -142,7 +142,7 @@ func TestLiveHandoverFromAndToKeepalived(t *testing.T) {
 		a.signal(a.process.Process.Pid, syscall.SIGTERM)
 		farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of keepalived", advertisementOf(1, 0))
 		taken := l.awaitFrame(mark, 2*time.Second, "announcement of vipd", announcementOf(2))
-		l.within("keepalived to vipd", taken.at.Sub(farewell.at), skew(240))
+		l.explained("keepalived to vipd", taken.at.Sub(farewell.at), skew(240))
 		<-a.ended
 	})
 	t.Run("to keepalived", func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestLiveHandoverFromAndToKeepalived(t *testing.T) {
 		a.signal(a.worker(), syscall.SIGTERM)
 		farewell := l.awaitFrame(mark, 2*time.Second, "priority 0 of vipd", advertisementOf(1, 0))
 		taken := l.awaitFrame(mark, 2*time.Second, "announcement of keepalived", announcementOf(2))
-		l.within("vipd to keepalived", taken.at.Sub(farewell.at), skew(240))
+		l.explained("vipd to keepalived", taken.at.Sub(farewell.at), skew(240))
 		<-a.ended
 	})
 }
