@@ -235,7 +235,7 @@ type fakeConn struct {
 
 func (c *fakeConn) Send(payload []byte) error {
 	w := c.node.world
-	a, err := vrrp.Decode(payload)
+	a, err := vrrp.Decode(payload, netip.Addr{}, netip.Addr{})
 	if err != nil {
 		return err
 	}

@@ -446,7 +446,7 @@ func parseFrame(b []byte) (frame, bool) {
 	vip := netip.MustParsePrefix(liveAddress).Addr().As4()
 	switch {
 	case len(b) >= ethernet+20+8 && b[12] == 8 && b[13] == 0 && b[ethernet+9] == 112:
-		a, err := vrrp.Decode(b[ethernet+20 : ethernet+int(binary.BigEndian.Uint16(b[ethernet+2:]))])
+		a, err := vrrp.Decode(b[ethernet+20:ethernet+int(binary.BigEndian.Uint16(b[ethernet+2:]))], netip.Addr{}, netip.Addr{})
 		return frame{advertisement: true, priority: a.Priority}, err == nil
 	case len(b) >= ethernet+28 && b[12] == 8 && b[13] == 6 && bytes.Equal(b[28:32], vip[:]) && bytes.Equal(b[38:42], vip[:]):
 		return frame{}, true

@@ -100,7 +100,7 @@ func accept(d transport.Datagram) (vrrp.Advertisement, *vrrp.RefusalError) {
 			Refusal: vrrp.RefusedTTL, Detail: fmt.Sprintf("TTL %d", d.TTL),
 		}
 	}
-	advertisement, err := vrrp.Decode(d.Payload)
+	advertisement, err := vrrp.Decode(d.Payload, d.Source, d.Destination)
 	if err == nil {
 		return advertisement, nil
 	}

@@ -29,7 +29,8 @@ const typeAdvertisement = 1
 // does not cover them. RFC 3768 §7.1 asks only that the packet be complete;
 // Ethernet pads a frame with fewer than three addresses, and newer senders
 // append trailers of their own. keepalived 2.2 refuses such packets.
-func Decode(payload []byte) (Advertisement, error) {
+func Decode(payload []byte, source, destination netip.Addr) (Advertisement, error) {
+	_, _ = source, destination // of version 3's checksum
 	if len(payload) < headerLength {
 		return refuse(RefusedLength, "%d bytes, the header alone has %d", len(payload), headerLength)
 	}

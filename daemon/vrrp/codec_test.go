@@ -65,7 +65,7 @@ func edited(index int, value byte) []byte {
 }
 
 func TestKeepalivedPacketDecodesAndEncodesToTheSameBytes(t *testing.T) {
-	a, err := vrrp.Decode(keepalivedPacket())
+	a, err := vrrp.Decode(keepalivedPacket(), netip.Addr{}, netip.Addr{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := vrrp.Decode(test.packet)
+			_, err := vrrp.Decode(test.packet, netip.Addr{}, netip.Addr{})
 			var refused *vrrp.RefusalError
 			if !errors.As(err, &refused) {
 				t.Fatalf("error %v, want a *RefusalError", err)
@@ -117,7 +117,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 func TestDecodeAcceptsNoAddresses(t *testing.T) {
 	packet := withChecksum(append([]byte{0x21, 51, 100, 0, 0, 1, 0, 0}, make([]byte, 8)...))
-	a, err := vrrp.Decode(packet)
+	a, err := vrrp.Decode(packet, netip.Addr{}, netip.Addr{})
 	if err != nil || len(a.Addresses) != 0 {
 		t.Errorf("got %v, %v; want no addresses and no error", a, err)
 	}
@@ -125,7 +125,7 @@ func TestDecodeAcceptsNoAddresses(t *testing.T) {
 
 func TestDecodeIgnoresTrailingBytes(t *testing.T) {
 	padded := append(keepalivedPacket(), 1, 2, 3, 4, 5, 6)
-	a, err := vrrp.Decode(padded)
+	a, err := vrrp.Decode(padded, netip.Addr{}, netip.Addr{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestAdvertisementsSurviveTheRoundTrip(t *testing.T) {
 		if !bytes.Equal(packet, withChecksum(bytes.Clone(packet))) {
 			t.Fatalf("the checksum of %x is wrong", packet)
 		}
-		got, err := vrrp.Decode(packet)
+		got, err := vrrp.Decode(packet, netip.Addr{}, netip.Addr{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func fuzzDecode(t *testing.T, packet []byte) {
-	a, err := vrrp.Decode(packet)
+	a, err := vrrp.Decode(packet, netip.Addr{}, netip.Addr{})
 	if err != nil {
 		if _, ok := errors.AsType[*vrrp.RefusalError](err); !ok {
 			t.Errorf("error %v, want a *RefusalError", err)
@@ -240,7 +240,7 @@ func BenchmarkDecode(b *testing.B) {
 	packet := keepalivedPacket()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := vrrp.Decode(packet); err != nil {
+		if _, err := vrrp.Decode(packet, netip.Addr{}, netip.Addr{}); err != nil {
 			b.Fatal(err)
 		}
 	}

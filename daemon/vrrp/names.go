@@ -38,6 +38,10 @@ func (r Refusal) String() string {
 		return "received by the address owner"
 	case RefusedSource:
 		return "wrong source"
+	case RefusedAddresses:
+		return "another list of addresses"
+	case RefusedPeer:
+		return "not from a peer"
 	}
 	return fmt.Sprintf("Refusal(%d)", uint8(r))
 }

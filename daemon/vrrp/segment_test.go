@@ -140,7 +140,7 @@ func (s *segment) deliver() error {
 }
 
 func (s *segment) receive(n *node, p packet) error {
-	a, err := vrrp.Decode(p.payload)
+	a, err := vrrp.Decode(p.payload, p.from.parameters.PrimaryAddress, netip.Addr{})
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,7 @@ import (
 // Version is the protocol version of an advertisement.
 type Version uint8
 
-// The protocol versions. Version 3 has its place in the types; the codec and
-// the machine refuse it until it is complete.
+// The protocol versions.
 const (
 	Version2 Version = 2 // RFC 3768
 	Version3 Version = 3 // RFC 9568
@@ -57,24 +56,105 @@ type Advertisement struct {
 	// the machine sends share one list: read it, do not change it.
 	Addresses      []netip.Addr
 	Authentication Authentication // version 2 only
+	// PlainChecksum says that the checksum of version 3 over IPv4 leaves out
+	// the pseudo-header. Over IPv6 it never does (RFC 9568 §5.2.8).
+	PlainChecksum bool
 }
 
-// Parameters describe one virtual router on one interface (RFC 9568 §6.1).
-type Parameters struct {
-	Version               Version
-	VRID                  uint8         // 1 to 255
-	Priority              uint8         // 1 to 255; 255 is the address owner
-	AdvertisementInterval time.Duration // version 2: whole seconds, 1 s to 255 s
-	PrimaryAddress        netip.Addr    // unicast; the source of its advertisements
-	VirtualAddresses      []netip.Addr  // 1 to 255 different ones, in the order they are set
-	NoPreempt             bool          // Preempt_Mode false
-	Authentication        Authentication
+// FastPreempt says how a Backup that became the better router, because the
+// Active's priority dropped, takes over before the Active is silent. All but
+// FastPreemptOff goes beyond the RFC.
+type FastPreempt uint8
 
-	// AnnounceCount gratuitous ARPs go out for each address on becoming
-	// Active, and again AnnounceDelay later while still Active. A zero delay
-	// means once, a zero count none. Neither is negative.
+// The ways of fast preemption.
+const (
+	// FastPreemptOff is the RFC: a Backup waits for silence, or discards the
+	// lower advertisements until Active_Down_Timer ends.
+	FastPreemptOff FastPreempt = iota
+	// FastPreemptResign is spoken by any router: an Active whose priority
+	// drops sends priority 0, removes its addresses, and competes for them as
+	// a Backup whose Active_Down_Timer is its new Skew_Time.
+	FastPreemptResign
+	// FastPreemptAdvert needs it on both sides: an Active whose priority
+	// drops advertises at once, and a preempting Backup that hears the
+	// Active's priority fall below its own waits for Skew_Time only.
+	FastPreemptAdvert
+)
+
+// PeerLoss says what a Backup does when the liveness detection (BFD) of the
+// current Active fails. All but PeerLossIgnored goes beyond the RFC.
+type PeerLoss uint8
+
+// What the loss of the current Active does.
+const (
+	PeerLossIgnored PeerLoss = iota
+	PeerLossExpires          // Active_Down_Timer ends at once
+	PeerLossSkews            // Active_Down_Timer is set to Skew_Time, so that one of several Backups is first
+)
+
+// Parameters describe one virtual router on one interface (RFC 9568 §6.1).
+// The zero value of every field below AnnounceDelay is the RFC's behaviour.
+type Parameters struct {
+	Version  Version
+	VRID     uint8 // 1 to 255
+	Priority uint8 // 1 to 255; 255 is the address owner
+	// AdvertisementInterval is 1 s to 255 s in whole seconds in version 2,
+	// 10 ms to 40.95 s in steps of 10 ms in version 3. A Backup of version 3
+	// uses the interval that it learns from the Active.
+	AdvertisementInterval time.Duration
+	// PrimaryAddress is the source of its advertisements, without a zone:
+	// unicast IPv4, or link-local IPv6 in version 3. (With unicast peers any
+	// unicast IPv6 address.) It gives the virtual router its family.
+	PrimaryAddress netip.Addr
+	// VirtualAddresses are 1 to 255 different ones of the family, in the
+	// order they are set.
+	VirtualAddresses []netip.Addr
+	// ExcludedAddresses are set, removed and announced like the others, after
+	// them, but are not advertised (keepalived's virtual_ipaddress_excluded).
+	// They are of any family and number.
+	ExcludedAddresses []netip.Addr
+	NoPreempt         bool           // Preempt_Mode false
+	Authentication    Authentication // version 2 only
+	PlainChecksum     bool           // see Advertisement
+
+	// AnnounceCount announcements (gratuitous ARP or unsolicited Neighbor
+	// Advertisement) go out for each address on becoming Active, and again
+	// AnnounceDelay later while still Active. A zero delay means once, a zero
+	// count none. Neither is negative.
 	AnnounceCount int
 	AnnounceDelay time.Duration
+
+	// AnnounceRefresh, if not zero, repeats AnnounceRefreshCount (at least 1)
+	// announcements for each address while Active, each such time.
+	AnnounceRefresh      time.Duration
+	AnnounceRefreshCount int
+	// RivalAnnounceCount and RivalAnnounceDelay are those of the announcements
+	// that follow a rival's advertisement; see Step. Nil stands for
+	// AnnounceCount and no repetition.
+	RivalAnnounceCount *int
+	RivalAnnounceDelay time.Duration
+	// SilentToRivals keeps an Active from answering a rival's advertisement
+	// with one of its own (vrrp_lower_prio_no_advert). It still announces.
+	SilentToRivals bool
+	// AdvertBeforeYielding has an Active that hears a better one advertise
+	// once more before it yields (vrrp_higher_prio_send_advert), so that the
+	// better one learns of it and announces its addresses again.
+	AdvertBeforeYielding bool
+
+	// PreemptDelay is for how long a Backup that outranks the Active it hears
+	// first lets it be, counted from the first lower advertisement after it
+	// became Backup. The Active's silence ends it.
+	PreemptDelay time.Duration
+	// StartupDelay is how long Startup stays in Initialize.
+	StartupDelay time.Duration
+	// DownTimerAdverts is how many Advertisement_Intervals Active_Down_Interval
+	// has, 1 to 100; 0 stands for the RFC's 3.
+	DownTimerAdverts int
+	// CheckAddresses refuses advertisements whose list of addresses is another
+	// one, in whatever order. RFC 9568 §7.1 and RFC 3768 §7.1 leave it open.
+	CheckAddresses bool
+	FastPreempt    FastPreempt
+	PeerLoss       PeerLoss
 }
 
 // Event is what happens to a virtual router. The set is closed.
@@ -96,22 +176,30 @@ type (
 	// advertisements only wait to be read.
 	TimerExpired struct{}
 	// Received is an advertisement that Decode accepted, and the source
-	// address of its packet: a plain IPv4 address, not mapped into IPv6.
-	// Initialize ignores it.
+	// address of its packet: plain IPv4, not mapped into IPv6, or IPv6 without
+	// a zone. Initialize ignores it.
 	Received struct {
 		Source        netip.Addr
 		Advertisement Advertisement
 	}
 	// PriorityChanged sets the priority in force, 1 to 254; other values are
 	// a no-op, and so is any change to an address owner (255). The running
-	// timers continue and nothing is sent out of turn: the next
-	// advertisement carries the new priority, and the next time that
-	// Active_Down_Timer is set it is set with the new Skew_Time.
+	// timers continue and nothing is sent out of turn, unless FastPreempt
+	// says so: the next advertisement carries the new priority, and the next
+	// time that Active_Down_Timer is set it is set with the new Skew_Time.
 	PriorityChanged struct{ Priority uint8 }
 	// AddressLost says that a virtual address vanished from an Active's
 	// interface by another's hand. The Active puts it back and announces it.
 	// A no-op in other states and for addresses that are not its own.
 	AddressLost struct{ Address netip.Addr }
+	// PeerLost says that the liveness detection of a neighbour failed. A
+	// Backup whose current Active it is does what Parameters.PeerLoss says;
+	// a no-op for others and in other states.
+	PeerLost struct{ Address netip.Addr }
+	// Resign makes an Active a Backup: priority 0, removal, and an
+	// Active_Down_Timer of Active_Down_Interval. A no-op in other states. It
+	// serves an operator's hand-over and a sync group.
+	Resign struct{ Reason string }
 )
 
 func (Startup) isEvent()         {}
@@ -120,6 +208,8 @@ func (TimerExpired) isEvent()    {}
 func (Received) isEvent()        {}
 func (PriorityChanged) isEvent() {}
 func (AddressLost) isEvent()     {}
+func (PeerLost) isEvent()        {}
+func (Resign) isEvent()          {}
 
 // Action is what a virtual router wants done. The set is closed, and the
 // order of a list of actions is a contract: on the way to Active the
@@ -139,7 +229,8 @@ type (
 	SetAddress struct{ Address netip.Addr }
 	// RemoveAddress takes a virtual address off the interface.
 	RemoveAddress struct{ Address netip.Addr }
-	// Announce sends Count gratuitous ARPs for an address.
+	// Announce sends Count gratuitous ARPs or unsolicited Neighbor
+	// Advertisements for an address.
 	Announce struct {
 		Address netip.Addr
 		Count   int
@@ -181,4 +272,6 @@ const (
 	RefusedInterval                          // version 2: another Advertisement_Interval
 	RefusedOwner                             // another speaks for an address that this router owns
 	RefusedSource                            // our own packet, or no unicast source
+	RefusedAddresses                         // another list of addresses
+	RefusedPeer                              // unicast, and not from a configured peer
 )
