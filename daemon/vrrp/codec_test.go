@@ -94,7 +94,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"half a header", keepalivedPacket()[:7], vrrp.RefusedLength, "7 bytes"},
 		{"one byte too few", keepalivedPacket()[:19], vrrp.RefusedLength, "19 bytes, a count of 1 needs 20"},
 		{"a count beyond the end", edited(3, 2), vrrp.RefusedLength, "a count of 2 needs 24"},
-		{"version 3", edited(0, 0x31), vrrp.RefusedVersion, "not supported yet"},
+		{"version 3 without the packet's addresses", edited(0, 0x31), vrrp.RefusedSource, "not of one family"},
 		{"version 1", edited(0, 0x11), vrrp.RefusedVersion, "version 1"},
 		{"another type", edited(0, 0x22), vrrp.RefusedType, "type 2"},
 		{"a damaged address", damaged, vrrp.RefusedChecksum, "0x00b6"},
@@ -140,7 +140,7 @@ func TestEncodeRefusesWhatTheFormatCannotCarry(t *testing.T) {
 		edit func(*vrrp.Advertisement)
 		want string
 	}{
-		{"version 3", func(a *vrrp.Advertisement) { a.Version = vrrp.Version3 }, "version 3 is not supported yet"},
+		{"version 3 without the packet's addresses", func(a *vrrp.Advertisement) { a.Version = vrrp.Version3 }, "not of one family"},
 		{"version 1", func(a *vrrp.Advertisement) { a.Version = 1 }, "version 1 is neither 2 nor 3"},
 		{"VRID 0", func(a *vrrp.Advertisement) { a.VRID = 0 }, "VRID 0 is not 1 to 255"},
 		{"no interval", func(a *vrrp.Advertisement) { a.Interval = 0 }, "interval 0s"},

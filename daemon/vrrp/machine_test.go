@@ -335,7 +335,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		want string
 		edit func(*vrrp.Parameters)
 	}{
-		{"version 3 is not supported yet", func(p *vrrp.Parameters) { p.Version = vrrp.Version3 }},
+		{"version 4 is neither 2 nor 3", func(p *vrrp.Parameters) { p.Version = 4 }},
 		{"version 0 is neither 2 nor 3", func(p *vrrp.Parameters) { p.Version = 0 }},
 		{"virtual router 0: VRID 0 is not", func(p *vrrp.Parameters) { p.VRID = 0 }},
 		{"priority 0", func(p *vrrp.Parameters) { p.Priority = 0 }},

@@ -7,82 +7,136 @@ import (
 	"time"
 )
 
-// received is the third rule of RFC 3768 §6.4.2 and §6.4.3, after the checks
+// received is the third rule of RFC 9568 §6.4.2 and §6.4.3, after the checks
 // of §7.1.
-func (r *VirtualRouter) received(now time.Time, e Received) []Action {
+func (r *VirtualRouter) received(now time.Time, e *Received) {
 	if r.state == Initialize {
-		return nil
+		return
 	}
 	if refusal := r.refusal(e); refusal != 0 {
-		discard := Discard{Source: e.Source, Refusal: refusal}
-		if refusal == RefusedOwner && e.Advertisement.Priority != 0 && e.Advertisement.Priority != priorityOwner {
-			return append(r.answerRival(now), discard)
+		priority := e.Advertisement.Priority
+		if refusal == RefusedOwner && r.state == Active && priority != 0 && priority != priorityOwner {
+			r.answerRival(now)
 		}
-		return []Action{discard}
+		r.refuse(e.Source, refusal)
+		return
 	}
 	if r.state == Active {
-		return r.receivedActive(now, e)
+		r.receivedActive(now, e)
+	} else {
+		r.receivedBackup(now, e)
 	}
-	r.receivedBackup(now, e.Advertisement.Priority)
-	return nil
+}
+
+// refuse appends a Discard. A flood from one source for one reason costs one
+// allocation.
+func (r *VirtualRouter) refuse(source netip.Addr, refusal Refusal) {
+	discard := Discard{Source: source, Refusal: refusal}
+	if last, ok := r.discard.(Discard); !ok || last != discard {
+		r.discard = discard
+	}
+	r.append(r.discard)
 }
 
 // refusal is why the advertisement is not believed, or 0. The order is that of
 // RFC 3768 §7.1, but for the owner: it stands last, so that a misconfigured
 // neighbour is called by what is wrong with it.
-func (r *VirtualRouter) refusal(e Received) Refusal {
+func (r *VirtualRouter) refusal(e *Received) Refusal {
+	p, a := &r.parameters, &e.Advertisement
 	switch {
-	case e.Advertisement.VRID != r.parameters.VRID:
+	case a.VRID != p.VRID:
 		return RefusedVRID
-	case e.Advertisement.Version != r.parameters.Version:
+	case a.Version != p.Version:
 		return RefusedVersion
-	case e.Source == r.parameters.PrimaryAddress || !isUnicast4(e.Source):
+	case e.Source == p.PrimaryAddress || !isUnicast(e.Source) || e.Source.Is4() != p.PrimaryAddress.Is4():
 		return RefusedSource
-	case !r.parameters.Authentication.accepts(e.Advertisement.Authentication):
+	case !p.Authentication.accepts(&a.Authentication):
 		return RefusedAuthentication
-	case e.Advertisement.Interval != r.parameters.AdvertisementInterval:
+	case !r.acceptsInterval(a.Interval):
 		return RefusedInterval
-	case r.parameters.Priority == priorityOwner:
+	case p.CheckAddresses && !r.known.equals(a.Addresses):
+		return RefusedAddresses
+	case p.Priority == priorityOwner:
 		return RefusedOwner
 	}
 	return 0
 }
 
+// acceptsInterval is RFC 3768 §7.1 for version 2; version 3 learns it.
+func (r *VirtualRouter) acceptsInterval(interval time.Duration) bool {
+	if r.parameters.Version == Version3 {
+		return interval >= centisecond && interval <= centisecondsMax*centisecond
+	}
+	return interval == r.parameters.AdvertisementInterval
+}
+
 // accepts reports whether what was received is what is configured. The data
 // counts only where the type gives it a meaning (RFC 3768 §5.3.10), and is
 // compared in constant time.
-func (a Authentication) accepts(received Authentication) bool {
+func (a *Authentication) accepts(received *Authentication) bool {
 	if a.Type != received.Type {
 		return false
 	}
 	return a.Type == AuthenticationNone || subtle.ConstantTimeCompare(a.Data[:], received.Data[:]) == 1
 }
 
-// receivedBackup is RFC 3768 §6.4.2. A lower priority is discarded when
+// receivedBackup is RFC 9568 §6.4.2. A lower priority is discarded when
 // preempting: Active_Down_Timer continues.
-func (r *VirtualRouter) receivedBackup(now time.Time, priority uint8) {
+func (r *VirtualRouter) receivedBackup(now time.Time, e *Received) {
+	priority := e.Advertisement.Priority
+	if priority == 0 {
+		r.active = netip.Addr{}
+		r.skew(now, reasonPriority0)
+		return
+	}
+	own := r.parameters.Priority
+	fell := e.Source == r.active && priority < own && own <= r.activePriority
+	r.active, r.activePriority = e.Source, priority
 	switch {
-	case priority == 0:
-		r.activeDown = now.Add(r.parameters.SkewTime())
-		r.resigned = true
-	case r.parameters.NoPreempt || priority >= r.parameters.Priority:
-		r.activeDown = now.Add(r.parameters.ActiveDownInterval())
-		r.resigned = false
+	case r.parameters.NoPreempt || priority >= own || r.isPreemptDelayed(now):
+		r.activeInterval = e.Advertisement.Interval
+		r.timers.activeDown = now.Add(r.parameters.activeDownInterval(r.activeInterval))
+		r.skewed, r.ready = "", ""
+		r.delayPreempt(now, priority)
+	case fell && r.parameters.FastPreempt == FastPreemptAdvert:
+		r.skew(now, reasonFell)
 	}
 }
 
-// receivedActive is RFC 3768 §6.4.3.
-func (r *VirtualRouter) receivedActive(now time.Time, e Received) []Action {
+// isPreemptDelayed reports whether a lower priority is let be for now.
+func (r *VirtualRouter) isPreemptDelayed(now time.Time) bool {
+	return r.parameters.PreemptDelay > 0 && (r.preemptAt.IsZero() || now.Before(r.preemptAt))
+}
+
+// delayPreempt begins PreemptDelay with the first lower priority; another that
+// is not lower ends it.
+func (r *VirtualRouter) delayPreempt(now time.Time, priority uint8) {
 	switch {
-	case e.Advertisement.Priority == 0:
-		r.adver = now.Add(r.parameters.AdvertisementInterval)
-		return []Action{r.advertisement(r.parameters.Priority)}
-	case r.isOutranked(e.Advertisement.Priority, e.Source):
-		actions := make([]Action, 0, 1+len(r.parameters.VirtualAddresses))
-		reason := fmt.Sprintf("priority %d from %s", e.Advertisement.Priority, e.Source)
-		return r.becomeBackup(now, r.removeAddresses(actions), reason)
+	case priority >= r.parameters.Priority:
+		r.preemptAt = time.Time{}
+	case r.preemptAt.IsZero():
+		r.preemptAt = now.Add(r.parameters.PreemptDelay)
 	}
-	return r.answerRival(now)
+}
+
+// receivedActive is RFC 9568 §6.4.3.
+func (r *VirtualRouter) receivedActive(now time.Time, e *Received) {
+	priority := e.Advertisement.Priority
+	switch {
+	case priority == 0:
+		r.timers.adver = now.Add(r.parameters.AdvertisementInterval)
+		r.append(r.advertisement)
+	case r.isOutranked(priority, e.Source):
+		if r.parameters.AdvertBeforeYielding {
+			r.append(r.advertisement)
+		}
+		r.removeAddresses()
+		r.activeInterval = e.Advertisement.Interval
+		r.becomeBackup(now, fmt.Sprintf("priority %d from %s", priority, e.Source))
+		r.active, r.activePriority = e.Source, priority
+	default:
+		r.answerRival(now)
+	}
 }
 
 // isOutranked reports whether a sender of the priority and source goes before
@@ -96,12 +150,24 @@ func (r *VirtualRouter) isOutranked(priority uint8, source netip.Addr) bool {
 
 // answerRival tells another Active that it is outranked, and hosts where the
 // addresses are; see Step.
-func (r *VirtualRouter) answerRival(now time.Time) []Action {
+func (r *VirtualRouter) answerRival(now time.Time) {
 	if now.Before(r.quietUntil) {
-		return nil
+		return
 	}
-	r.quietUntil = now.Add(r.parameters.AdvertisementInterval)
-	actions := make([]Action, 0, 2+len(r.parameters.VirtualAddresses))
-	actions = append(actions, r.advertisement(r.parameters.Priority))
-	return r.announceAll(actions)
+	if !r.parameters.SilentToRivals {
+		r.append(r.advertisement)
+	}
+	r.announceAfterRival(now)
+}
+
+// announceAfterRival takes the hosts back that learned a rival's link-layer
+// address.
+func (r *VirtualRouter) announceAfterRival(now time.Time) {
+	p := &r.parameters
+	r.quietUntil = now.Add(p.AdvertisementInterval)
+	count := p.rivalAnnounceCount()
+	r.announceAll(count)
+	if p.RivalAnnounceCount != nil && count > 0 && p.RivalAnnounceDelay > 0 {
+		r.timers.rivalAgain = now.Add(p.RivalAnnounceDelay)
+	}
 }

@@ -5,42 +5,73 @@ import (
 	"time"
 )
 
-// becomeActive is the way to Active (RFC 3768 §6.4.1, §6.4.2): advertise, take
+// Why a Backup whose timer was set to Skew_Time becomes Active.
+const (
+	reasonPriority0 = "Skew_Time passed after priority 0"
+	reasonFell      = "Skew_Time passed after the Active's priority fell"
+	reasonCompetes  = "Skew_Time passed after its own priority fell"
+)
+
+// takeOver is the way from Backup or Initialize to Active, unless a group
+// holds it back.
+func (r *VirtualRouter) takeOver(now time.Time, reason string) {
+	if r.held {
+		r.timers.activeDown = time.Time{}
+		r.ready = reason
+		return
+	}
+	r.becomeActive(now, reason)
+}
+
+// becomeActive is the way to Active (RFC 9568 §6.4.1, §6.4.2): advertise, take
 // the addresses, and tell their hosts' neighbours as soon as each is set.
-func (r *VirtualRouter) becomeActive(now time.Time, reason string) []Action {
-	actions := make([]Action, 0, 2+2*len(r.parameters.VirtualAddresses))
-	actions = append(actions, r.advertisement(r.parameters.Priority))
-	for _, address := range r.parameters.VirtualAddresses {
-		actions = append(actions, SetAddress{address})
-		actions = r.announce(actions, address)
+func (r *VirtualRouter) becomeActive(now time.Time, reason string) {
+	p := &r.parameters
+	r.append(r.advertisement)
+	for _, list := range [...][]netip.Addr{p.VirtualAddresses, p.ExcludedAddresses} {
+		for _, address := range list {
+			r.append(SetAddress{address})
+			r.announce(address, p.AnnounceCount)
+		}
 	}
-	actions = r.enter(Active, actions, reason)
-	r.adver = now.Add(r.parameters.AdvertisementInterval)
-	if r.parameters.AnnounceCount > 0 && r.parameters.AnnounceDelay > 0 {
-		r.announceAgain = now.Add(r.parameters.AnnounceDelay)
+	r.enter(Active, reason)
+	r.timers.adver = now.Add(p.AdvertisementInterval)
+	if p.AnnounceCount > 0 && p.AnnounceDelay > 0 {
+		r.timers.announceAgain = now.Add(p.AnnounceDelay)
 	}
-	return actions
+	if p.AnnounceRefresh > 0 {
+		r.timers.refresh = now.Add(p.AnnounceRefresh)
+	}
 }
 
 // becomeBackup is the way to Backup, after the actions that lead there.
-func (r *VirtualRouter) becomeBackup(now time.Time, actions []Action, reason string) []Action {
-	actions = r.enter(Backup, actions, reason)
-	r.activeDown = now.Add(r.parameters.ActiveDownInterval())
-	return actions
+func (r *VirtualRouter) becomeBackup(now time.Time, reason string) {
+	r.enter(Backup, reason)
+	r.timers.activeDown = now.Add(r.parameters.activeDownInterval(r.activeInterval))
 }
 
-// enter changes the state, stops what ran for the old one, and says so.
-func (r *VirtualRouter) enter(to State, actions []Action, reason string) []Action {
+// enter changes the state, ends what was of the old one, and says so.
+func (r *VirtualRouter) enter(to State, reason string) {
 	from := r.state
 	r.state = to
-	r.activeDown, r.adver, r.announceAgain = time.Time{}, time.Time{}, time.Time{}
-	r.resigned = false
-	r.quietUntil = time.Time{}
-	return append(actions, StateChanged{From: from, To: to, Reason: reason})
+	r.timers = timers{}
+	r.active, r.activePriority = netip.Addr{}, 0
+	r.skewed, r.ready = "", ""
+	r.preemptAt, r.quietUntil = time.Time{}, time.Time{}
+	r.append(StateChanged{From: from, To: to, Reason: reason})
 }
 
-// advertisement is what this router sends at the priority.
-func (r *VirtualRouter) advertisement(priority uint8) SendAdvertisement {
+// skew sets Active_Down_Timer to Skew_Time, if that is earlier.
+func (r *VirtualRouter) skew(now time.Time, reason string) {
+	at := now.Add(r.parameters.skewTime(r.activeInterval))
+	if r.ready == "" && at.Before(r.timers.activeDown) {
+		r.timers.activeDown = at
+		r.skewed = reason
+	}
+}
+
+// advertise is what this router sends at the priority.
+func (r *VirtualRouter) advertise(priority uint8) Action {
 	return SendAdvertisement{Advertisement{
 		Version:        r.parameters.Version,
 		VRID:           r.parameters.VRID,
@@ -48,27 +79,36 @@ func (r *VirtualRouter) advertisement(priority uint8) SendAdvertisement {
 		Interval:       r.parameters.AdvertisementInterval,
 		Addresses:      r.parameters.VirtualAddresses,
 		Authentication: r.parameters.Authentication,
+		PlainChecksum:  r.parameters.PlainChecksum,
 	}}
 }
 
-func (r *VirtualRouter) removeAddresses(actions []Action) []Action {
+func (r *VirtualRouter) append(action Action) { r.actions = append(r.actions, action) }
+
+func (r *VirtualRouter) removeAddresses() {
 	for _, address := range r.parameters.VirtualAddresses {
-		actions = append(actions, RemoveAddress{address})
+		r.append(RemoveAddress{address})
 	}
-	return actions
+	for _, address := range r.parameters.ExcludedAddresses {
+		r.append(RemoveAddress{address})
+	}
 }
 
 // announceAll is one burst of announcements.
-func (r *VirtualRouter) announceAll(actions []Action) []Action {
-	for _, address := range r.parameters.VirtualAddresses {
-		actions = r.announce(actions, address)
+func (r *VirtualRouter) announceAll(count int) {
+	if count == 0 {
+		return
 	}
-	return actions
+	for _, address := range r.parameters.VirtualAddresses {
+		r.announce(address, count)
+	}
+	for _, address := range r.parameters.ExcludedAddresses {
+		r.announce(address, count)
+	}
 }
 
-func (r *VirtualRouter) announce(actions []Action, address netip.Addr) []Action {
-	if r.parameters.AnnounceCount == 0 {
-		return actions
+func (r *VirtualRouter) announce(address netip.Addr, count int) {
+	if count > 0 {
+		r.append(Announce{Address: address, Count: count})
 	}
-	return append(actions, Announce{Address: address, Count: r.parameters.AnnounceCount})
 }

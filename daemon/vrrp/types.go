@@ -89,7 +89,7 @@ type PeerLoss uint8
 const (
 	PeerLossIgnored PeerLoss = iota
 	PeerLossExpires          // Active_Down_Timer ends at once
-	PeerLossSkews            // Active_Down_Timer is set to Skew_Time, so that one of several Backups is first
+	PeerLossSkews            // Active_Down_Timer is at most Skew_Time, so that one of several Backups is first
 )
 
 // Parameters describe one virtual router on one interface (RFC 9568 §6.1).
@@ -115,7 +115,10 @@ type Parameters struct {
 	ExcludedAddresses []netip.Addr
 	NoPreempt         bool           // Preempt_Mode false
 	Authentication    Authentication // version 2 only
-	PlainChecksum     bool           // see Advertisement
+	// PlainChecksum is for what is sent; see Advertisement. Received, both are
+	// accepted. True is RFC 9568 §5.2.8, false is RFC 5798 as keepalived and
+	// FRR have it, who refuse the other.
+	PlainChecksum bool
 
 	// AnnounceCount announcements (gratuitous ARP or unsolicited Neighbor
 	// Advertisement) go out for each address on becoming Active, and again
@@ -143,7 +146,8 @@ type Parameters struct {
 
 	// PreemptDelay is for how long a Backup that outranks the Active it hears
 	// first lets it be, counted from the first lower advertisement after it
-	// became Backup. The Active's silence ends it.
+	// became Backup. The Active's silence ends it. FastPreemptAdvert waits for
+	// it as well.
 	PreemptDelay time.Duration
 	// StartupDelay is how long Startup stays in Initialize.
 	StartupDelay time.Duration
