@@ -20,15 +20,6 @@ type Script struct {
 	Credential *syscall.Credential // whom to run as; nil: as the daemon
 }
 
-// Result says that the judgement of a script changed.
-type Result struct {
-	Name   string
-	Up     bool
-	First  bool          // there was no judgement before
-	Status string        // what the run that changed it did: "exited with status 1"
-	Took   time.Duration // how long that run took until it was judged
-}
-
 // The waits between SIGTERM and SIGKILL: for a script that ran too long
 // (keepalived's 2 s), and for one that runs when the daemon stops, which
 // should not wait for it.
