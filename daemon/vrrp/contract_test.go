@@ -11,39 +11,56 @@ import (
 
 // contract drives one machine and holds it to what its documentation promises
 // of every step: the order of actions, the balance of addresses, the deadline.
+// A group's test tells it of the steps of its member.
 type contract struct {
-	router *vrrp.VirtualRouter
-	held   []netip.Addr // the virtual addresses that are set
+	router  *vrrp.VirtualRouter
+	grouped bool
+	held    []netip.Addr // the virtual addresses that are set
+
+	// Before the step.
+	from     vrrp.State
+	deadline time.Time
+	running  bool
 }
 
 // step is the machine's Step; the error says which promise was broken.
 func (c *contract) step(now time.Time, event vrrp.Event) ([]vrrp.Action, error) {
-	from := c.router.State()
-	deadline, running := c.router.Deadline()
+	c.before()
 	actions := c.router.Step(now, event)
+	return actions, c.after(now, event, actions)
+}
 
+func (c *contract) before() {
+	c.from = c.router.State()
+	c.deadline, c.running = c.router.Deadline()
+}
+
+// after holds the actions of a step. event is nil when it was another's.
+func (c *contract) after(now time.Time, event vrrp.Event, actions []vrrp.Action) error {
 	_, expired := event.(vrrp.TimerExpired)
-	if expired && (!running || now.Before(deadline)) {
-		if again, _ := c.router.Deadline(); len(actions) > 0 || !again.Equal(deadline) {
-			return actions, fmt.Errorf("an early TimerExpired led to %v and the deadline %v", actions, again)
+	if expired && !c.grouped && (!c.running || now.Before(c.deadline)) {
+		if again, _ := c.router.Deadline(); len(actions) > 0 || !again.Equal(c.deadline) {
+			return fmt.Errorf("an early TimerExpired led to %v and the deadline %v", actions, again)
 		}
 	}
 	if err := c.checkOrder(actions); err != nil {
-		return actions, err
+		return err
 	}
 	_, lost := event.(vrrp.AddressLost)
 	if err := c.hold(actions, lost); err != nil {
-		return actions, err
+		return err
 	}
-	if err := c.checkState(from, actions); err != nil {
-		return actions, err
+	_, received := event.(vrrp.Received)
+	if err := c.checkState(received, actions); err != nil {
+		return err
 	}
-	return actions, c.checkDeadline(now, expired)
+	return c.checkDeadline(now, expired)
 }
 
 // checkOrder holds the order of one list of actions.
 func (c *contract) checkOrder(actions []vrrp.Action) error {
 	last := 0
+	count := c.router.Parameters().AnnounceCount
 	for i, action := range actions {
 		rank := 0
 		switch a := action.(type) {
@@ -51,23 +68,24 @@ func (c *contract) checkOrder(actions []vrrp.Action) error {
 			rank = 1
 		case vrrp.SetAddress:
 			rank = 2
-			if c.router.Parameters().AnnounceCount == 0 {
+			if count == 0 {
 				break
 			}
-			if i+1 == len(actions) || actions[i+1] != vrrp.Action(c.announcement(a.Address)) {
+			if i+1 == len(actions) || actions[i+1] != vrrp.Action(vrrp.Announce{Address: a.Address, Count: count}) {
 				return fmt.Errorf("%v is not directly followed by its announcements: %v", a, actions)
 			}
 		case vrrp.RemoveAddress:
 			rank = 2
 		case vrrp.Announce:
 			rank = 2
-			if a != c.announcement(a.Address) {
+			if !slices.Contains(c.announceCounts(), a.Count) {
 				return fmt.Errorf("%+v announces a wrong number", a)
 			}
 		case vrrp.Discard, vrrp.StateChanged:
 			rank = 3
 		}
-		if rank < last || rank == last && rank != 2 {
+		repeats := rank == 2 || rank == 3 && c.grouped
+		if rank < last || rank == last && !repeats {
 			return fmt.Errorf("%T is out of order in %v", action, actions)
 		}
 		last = rank
@@ -75,8 +93,14 @@ func (c *contract) checkOrder(actions []vrrp.Action) error {
 	return nil
 }
 
-func (c *contract) announcement(address netip.Addr) vrrp.Announce {
-	return vrrp.Announce{Address: address, Count: c.router.Parameters().AnnounceCount}
+// announceCounts are the numbers of announcements that can be due.
+func (c *contract) announceCounts() []int {
+	p := c.router.Parameters()
+	counts := []int{p.AnnounceCount, p.AnnounceRefreshCount}
+	if p.RivalAnnounceCount != nil {
+		counts = append(counts, *p.RivalAnnounceCount)
+	}
+	return slices.DeleteFunc(counts, func(count int) bool { return count == 0 })
 }
 
 // hold follows the addresses.
@@ -108,19 +132,20 @@ func (c *contract) hold(actions []vrrp.Action, lost bool) error {
 }
 
 // checkState holds the state against what was said and done about it.
-func (c *contract) checkState(from vrrp.State, actions []vrrp.Action) error {
-	said, resigned := from, false
+func (c *contract) checkState(received bool, actions []vrrp.Action) error {
+	said, resigned := c.from, false
+	p := c.router.Parameters()
 	for _, action := range actions {
 		switch a := action.(type) {
 		case vrrp.StateChanged:
-			if a.From != from || a.To == from || a.Reason == "" {
-				return fmt.Errorf("%+v does not leave %s with a reason", a, from)
+			if a.From != said || a.To == a.From || a.Reason == "" {
+				return fmt.Errorf("%+v does not leave %s with a reason", a, said)
 			}
 			said = a.To
 		case vrrp.SendAdvertisement:
 			resigned = a.Advertisement.Priority == 0
-			if p := c.router.Parameters().Priority; !resigned && a.Advertisement.Priority != p {
-				return fmt.Errorf("advertised %d at priority %d", a.Advertisement.Priority, p)
+			if !resigned && a.Advertisement.Priority != p.Priority {
+				return fmt.Errorf("advertised %d at priority %d", a.Advertisement.Priority, p.Priority)
 			}
 		case vrrp.SetAddress, vrrp.RemoveAddress, vrrp.Announce, vrrp.Discard:
 		}
@@ -129,12 +154,13 @@ func (c *contract) checkState(from vrrp.State, actions []vrrp.Action) error {
 	if said != to {
 		return fmt.Errorf("in %s, but %s was said", to, said)
 	}
-	if resigned != (from == vrrp.Active && to == vrrp.Initialize) {
-		return fmt.Errorf("from %s to %s with priority 0: %t", from, to, resigned)
+	left := c.from == vrrp.Active && to != vrrp.Active
+	if resigned != (left && !received) {
+		return fmt.Errorf("from %s to %s with priority 0: %t", c.from, to, resigned)
 	}
 	want := 0
 	if to == vrrp.Active {
-		want = len(c.router.Parameters().VirtualAddresses)
+		want = len(p.VirtualAddresses) + len(p.ExcludedAddresses)
 	}
 	if len(c.held) != want {
 		return fmt.Errorf("%s holds %v, want %d addresses", to, c.held, want)
@@ -145,8 +171,10 @@ func (c *contract) checkState(from vrrp.State, actions []vrrp.Action) error {
 // checkDeadline holds the running timer against now.
 func (c *contract) checkDeadline(now time.Time, expired bool) error {
 	deadline, running := c.router.Deadline()
-	if running != (c.router.State() != vrrp.Initialize) {
-		return fmt.Errorf("in %s a timer runs: %t", c.router.State(), running)
+	p, state := c.router.Parameters(), c.router.State()
+	waits := c.grouped && state == vrrp.Backup
+	if running != (state != vrrp.Initialize) && p.StartupDelay == 0 && !waits {
+		return fmt.Errorf("in %s a timer runs: %t", state, running)
 	}
 	if !running {
 		return nil
@@ -154,12 +182,22 @@ func (c *contract) checkDeadline(now time.Time, expired bool) error {
 	if expired && !deadline.After(now) {
 		return fmt.Errorf("expired at %s, and the deadline is %s", now, deadline)
 	}
-	limit := c.router.Parameters().AdvertisementInterval
-	if c.router.State() == vrrp.Backup {
-		limit = 3*limit + time.Second
+	limit := p.AdvertisementInterval
+	switch state {
+	case vrrp.Initialize:
+		limit = p.StartupDelay
+	case vrrp.Backup:
+		if p.Version == vrrp.Version3 {
+			p.AdvertisementInterval = max(p.AdvertisementInterval, longestInterval)
+		}
+		limit = p.ActiveDownInterval() + time.Second
+	case vrrp.Active:
 	}
 	if deadline.After(now.Add(limit)) {
-		return fmt.Errorf("in %s the deadline is %s away", c.router.State(), deadline.Sub(now))
+		return fmt.Errorf("in %s the deadline is %s away", state, deadline.Sub(now))
 	}
 	return nil
 }
+
+// longestInterval is the longest of version 3.
+const longestInterval = 40950 * time.Millisecond

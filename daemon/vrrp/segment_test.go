@@ -3,6 +3,7 @@ package vrrp_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"takeover/daemon/vrrp"
@@ -22,10 +23,19 @@ type segment struct {
 type node struct {
 	name       string
 	parameters vrrp.Parameters
+	group      *group // nil: alone
 	contract   contract
 	running    bool     // has a process
 	paused     bool     // the process does not run, its socket still receives
 	queue      []packet // received while paused
+}
+
+// group is a sync group of one process. Its members are on one segment here,
+// with different VRIDs; cuts between the nodes stand for different segments.
+type group struct {
+	name    string
+	members []*node
+	machine *vrrp.Group
 }
 
 type packet struct {
@@ -36,36 +46,84 @@ type packet struct {
 // beginning is when a segment's virtual time starts.
 func beginning() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
+// multicast is where the advertisements of a source go.
+func multicast(source netip.Addr) netip.Addr {
+	if source.Is4() {
+		return netip.AddrFrom4([4]byte{224, 0, 0, 18})
+	}
+	return netip.MustParseAddr("ff02::12")
+}
+
 func newSegment(onActions func(*node, []vrrp.Action)) *segment {
 	return &segment{now: beginning(), cuts: map[[2]*node]bool{}, onActions: onActions}
 }
 
-// start runs a new process with its router on n.
+// start runs a new process with its router on n, or those of n's group.
 func (s *segment) start(n *node) error {
-	router, err := vrrp.New(n.parameters)
-	if err != nil {
-		return err
+	nodes := []*node{n}
+	if n.group != nil {
+		nodes = n.group.members
 	}
-	n.contract = contract{router: router}
-	n.running, n.paused, n.queue = true, false, nil
-	return s.step(n, vrrp.Startup{})
+	var routers []*vrrp.VirtualRouter
+	for _, n := range nodes {
+		router, err := vrrp.New(n.parameters)
+		if err != nil {
+			return err
+		}
+		routers = append(routers, router)
+		n.contract = contract{router: router, grouped: n.group != nil}
+		n.running, n.paused, n.queue = true, false, nil
+	}
+	if n.group != nil {
+		machine, err := vrrp.NewGroup(routers...)
+		if err != nil {
+			return err
+		}
+		n.group.machine = machine
+	}
+	for _, n := range nodes {
+		if err := s.step(n, vrrp.Startup{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // crash ends the process on n without a word.
-func (s *segment) crash(n *node) { n.running = false }
+func (s *segment) crash(n *node) { s.ofProcess(n, func(n *node) { n.running = false }) }
+
+// pause stops the process on n for a while.
+func (s *segment) pause(n *node) { s.ofProcess(n, func(n *node) { n.paused = true }) }
+
+// ofProcess does f for all routers of n's process.
+func (s *segment) ofProcess(n *node, f func(*node)) {
+	if n.group == nil {
+		f(n)
+		return
+	}
+	for _, member := range n.group.members {
+		f(member)
+	}
+}
 
 // resume lets n go on: first with what it received meanwhile.
 func (s *segment) resume(n *node) error {
-	n.paused = false
-	queue := n.queue
-	n.queue = nil
-	for _, p := range queue {
-		if err := s.receive(n, p); err != nil {
-			return err
+	var failed error
+	s.ofProcess(n, func(n *node) { n.paused = false })
+	s.ofProcess(n, func(n *node) {
+		queue := n.queue
+		n.queue = nil
+		for _, p := range queue {
+			if failed == nil {
+				failed = s.receive(n, p)
+			}
+			if failed == nil {
+				failed = s.deliver()
+			}
 		}
-		if err := s.deliver(); err != nil {
-			return err
-		}
+	})
+	if failed != nil {
+		return failed
 	}
 	return s.advance(0)
 }
@@ -124,7 +182,8 @@ func (s *segment) deliver() error {
 		p := s.travel[0]
 		s.travel = s.travel[1:]
 		for _, other := range s.nodes {
-			if other == p.from || !other.running || s.cuts[[2]*node{p.from, other}] {
+			if other == p.from || !other.running || s.cuts[[2]*node{p.from, other}] ||
+				other.parameters.VRID != p.from.parameters.VRID {
 				continue
 			}
 			if other.paused {
@@ -140,24 +199,89 @@ func (s *segment) deliver() error {
 }
 
 func (s *segment) receive(n *node, p packet) error {
-	a, err := vrrp.Decode(p.payload, p.from.parameters.PrimaryAddress, netip.Addr{})
+	source := p.from.parameters.PrimaryAddress
+	a, err := vrrp.Decode(p.payload, source, multicast(source))
 	if err != nil {
 		return err
 	}
-	return s.perform(n, vrrp.Received{Source: p.from.parameters.PrimaryAddress, Advertisement: a})
+	return s.perform(n, vrrp.Received{Source: source, Advertisement: a})
 }
 
+// perform steps n's machine, or its group's.
 func (s *segment) perform(n *node, event vrrp.Event) error {
+	if n.group != nil {
+		return s.performGroup(n, event)
+	}
 	actions, err := n.contract.step(s.now, event)
 	if err != nil {
 		return fmt.Errorf("%s after %T: %w", n.name, event, err)
 	}
+	return s.done(n, actions)
+}
+
+func (s *segment) performGroup(n *node, event vrrp.Event) error {
+	members := n.group.members
+	for _, member := range members {
+		member.contract.before()
+	}
+	steps := n.group.machine.Step(s.now, slices.Index(members, n), event)
+	if err := checkGroup(n.group.machine, steps); err != nil {
+		return fmt.Errorf("%s after %T of %s: %w", n.group.name, event, n.name, err)
+	}
+	for i, member := range members {
+		var actions []vrrp.Action
+		for _, step := range steps {
+			if step.Member == i {
+				actions = append(actions, step.Action)
+			}
+		}
+		its := event
+		if _, expired := event.(vrrp.TimerExpired); !expired && member != n {
+			its = nil
+		}
+		if err := member.contract.after(s.now, its, actions); err != nil {
+			return fmt.Errorf("%s after %T of %s: %w", member.name, event, n.name, err)
+		}
+	}
+	for _, step := range steps {
+		if err := s.done(members[step.Member], []vrrp.Action{step.Action}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkGroup holds what a group promises of every step.
+func checkGroup(g *vrrp.Group, steps []vrrp.MemberAction) error {
+	actives := 0
+	for _, r := range g.Members() {
+		if r.State() == vrrp.Active {
+			actives++
+		}
+	}
+	if actives != 0 && actives != len(g.Members()) {
+		return fmt.Errorf("%d of %d members are Active", actives, len(g.Members()))
+	}
+	others := false
+	for _, step := range steps {
+		_, sends := step.Action.(vrrp.SendAdvertisement)
+		if sends && others {
+			return fmt.Errorf("an advertisement is not first in %v", steps)
+		}
+		others = others || !sends
+	}
+	return nil
+}
+
+// done sees to what n does.
+func (s *segment) done(n *node, actions []vrrp.Action) error {
 	if len(actions) > 0 {
 		s.onActions(n, actions)
 	}
 	for _, action := range actions {
 		if send, ok := action.(vrrp.SendAdvertisement); ok {
-			payload, err := vrrp.Encode(send.Advertisement, n.parameters.PrimaryAddress, netip.Addr{})
+			source := n.parameters.PrimaryAddress
+			payload, err := vrrp.Encode(send.Advertisement, source, multicast(source))
 			if err != nil {
 				return err
 			}

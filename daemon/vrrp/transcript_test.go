@@ -16,16 +16,25 @@ import (
 // below each command what they do, with the virtual time in seconds. Run with
 // -rewrite to write them anew, and review the difference.
 //
-//	router name=N priority=P address=A [vip=(V,...)] [interval=D]
-//	       [nopreempt] [password=S] [announce=COUNT] [delay=D]
-//	start N...           a new process, with the router's parameters
+//	router name=N priority=P address=A [version=3] [vrid=V] [vip=(V,...)]
+//	       [excluded=(V,...)] [interval=D] [nopreempt] [password=S]
+//	       [announce=COUNT] [delay=D] [refresh=D refresh_count=COUNT]
+//	       [rival_count=COUNT] [rival_delay=D] [silent_to_rivals]
+//	       [advert_before_yielding] [preempt_delay=D] [startup_delay=D]
+//	       [down_timer_adverts=N] [check_addresses] [plain_checksum]
+//	       [fast_preempt=resign|advert] [peer_loss=expires|skews]
+//	group NAME N...      the routers are a sync group
+//	start N...           a new process, with the router's (or group's) parameters
 //	stop N [reason=S]    Shutdown
-//	crash N              the process ends without a word
+//	startup N            Startup, of a router that was stopped
+//	resign N             Resign
+//	crash N...           the process ends without a word
 //	pause N, resume N    a stopped process; what it misses waits in its socket
 //	cut N M [one_way]    N and M do not hear each other; or only M not N
 //	heal                 all hear all
 //	priority N P         PriorityChanged
 //	lose N A             AddressLost
+//	peer_lost N M        PeerLost with the address of M
 //	advance D            let time pass
 //	state                all routers
 func TestTranscripts(t *testing.T) {
@@ -72,10 +81,18 @@ func (env *transcript) run(t *testing.T, d *datadriven.TestData) error {
 		reason := ""
 		d.MaybeScanArgs(t, "reason", &reason)
 		return s.step(env.node(t, d, 0), vrrp.Shutdown{Reason: strings.ReplaceAll(reason, "_", " ")})
+	case "startup":
+		return s.step(env.node(t, d, 0), vrrp.Startup{})
+	case "resign":
+		return s.step(env.node(t, d, 0), vrrp.Resign{})
+	case "group":
+		env.addGroup(t, d)
 	case "crash":
-		s.crash(env.node(t, d, 0))
+		for _, n := range env.nodes(t, d) {
+			s.crash(n)
+		}
 	case "pause":
-		env.node(t, d, 0).paused = true
+		s.pause(env.node(t, d, 0))
 	case "resume":
 		return s.resume(env.node(t, d, 0))
 	case "cut":
@@ -93,6 +110,9 @@ func (env *transcript) run(t *testing.T, d *datadriven.TestData) error {
 	case "lose":
 		address := netip.MustParseAddr(d.CmdArgs[1].Key)
 		return s.step(env.node(t, d, 0), vrrp.AddressLost{Address: address})
+	case "peer_lost":
+		address := env.node(t, d, 1).parameters.PrimaryAddress
+		return s.step(env.node(t, d, 0), vrrp.PeerLost{Address: address})
 	case "advance":
 		duration, err := time.ParseDuration(d.CmdArgs[0].Key)
 		if err != nil {
@@ -107,6 +127,17 @@ func (env *transcript) run(t *testing.T, d *datadriven.TestData) error {
 	return nil
 }
 
+// addGroup joins routers that are not started yet.
+func (env *transcript) addGroup(t *testing.T, d *datadriven.TestData) {
+	g := &group{}
+	scan(t, d, 0, &g.name)
+	for i := 1; i < len(d.CmdArgs); i++ {
+		n := env.node(t, d, i)
+		n.group = g
+		g.members = append(g.members, n)
+	}
+}
+
 // addRouter adds a router that is not started yet.
 func (env *transcript) addRouter(t *testing.T, d *datadriven.TestData) error {
 	n := &node{parameters: vrrp.Parameters{
@@ -115,37 +146,93 @@ func (env *transcript) addRouter(t *testing.T, d *datadriven.TestData) error {
 		AdvertisementInterval: time.Second,
 		AnnounceCount:         5,
 		NoPreempt:             d.HasArg("nopreempt"),
+		SilentToRivals:        d.HasArg("silent_to_rivals"),
+		AdvertBeforeYielding:  d.HasArg("advert_before_yielding"),
+		CheckAddresses:        d.HasArg("check_addresses"),
+		PlainChecksum:         d.HasArg("plain_checksum"),
 	}}
 	p := &n.parameters
-	var address, interval, password, delay string
-	vips := []string{"10.0.0.200"}
 	d.ScanArgs(t, "name", &n.name)
 	d.ScanArgs(t, "priority", &p.Priority)
+	d.MaybeScanArgs(t, "version", (*uint8)(&p.Version))
+	d.MaybeScanArgs(t, "vrid", &p.VRID)
+	d.MaybeScanArgs(t, "announce", &p.AnnounceCount)
+	d.MaybeScanArgs(t, "refresh_count", &p.AnnounceRefreshCount)
+	d.MaybeScanArgs(t, "down_timer_adverts", &p.DownTimerAdverts)
+	if d.HasArg("rival_count") {
+		p.RivalAnnounceCount = new(int)
+		d.ScanArgs(t, "rival_count", p.RivalAnnounceCount)
+	}
+	var password string
+	if d.MaybeScanArgs(t, "password", &password) {
+		p.Authentication.Type = vrrp.AuthenticationPass
+		copy(p.Authentication.Data[:], password)
+	}
+	scanAddresses(t, d, p)
+	scanChoices(t, d, p)
+	env.segment.nodes = append(env.segment.nodes, n)
+	return scanDurations(t, d, p)
+}
+
+func scanAddresses(t *testing.T, d *datadriven.TestData, p *vrrp.Parameters) {
+	var address string
 	d.ScanArgs(t, "address", &address)
 	p.PrimaryAddress = netip.MustParseAddr(address)
+	vips := []string{"10.0.0.200"}
+	if !p.PrimaryAddress.Is4() {
+		vips = []string{"fe80::200", "2001:db8::200"}
+	}
 	if arg, ok := d.Arg("vip"); ok {
 		vips = arg.Vals
 	}
 	for _, vip := range vips {
 		p.VirtualAddresses = append(p.VirtualAddresses, netip.MustParseAddr(vip))
 	}
-	d.MaybeScanArgs(t, "announce", &p.AnnounceCount)
-	if d.MaybeScanArgs(t, "password", &password) {
-		p.Authentication.Type = vrrp.AuthenticationPass
-		copy(p.Authentication.Data[:], password)
+	if arg, ok := d.Arg("excluded"); ok {
+		for _, vip := range arg.Vals {
+			p.ExcludedAddresses = append(p.ExcludedAddresses, netip.MustParseAddr(vip))
+		}
 	}
-	var err error
-	if d.MaybeScanArgs(t, "interval", &interval) {
-		if p.AdvertisementInterval, err = time.ParseDuration(interval); err != nil {
+}
+
+func scanChoices(t *testing.T, d *datadriven.TestData, p *vrrp.Parameters) {
+	choice, known := "", false
+	if d.MaybeScanArgs(t, "fast_preempt", &choice) {
+		p.FastPreempt, known = map[string]vrrp.FastPreempt{
+			"resign": vrrp.FastPreemptResign, "advert": vrrp.FastPreemptAdvert,
+		}[choice]
+		if !known {
+			d.Fatalf(t, "no such way: %s", choice)
+		}
+	}
+	if d.MaybeScanArgs(t, "peer_loss", &choice) {
+		p.PeerLoss, known = map[string]vrrp.PeerLoss{
+			"expires": vrrp.PeerLossExpires, "skews": vrrp.PeerLossSkews,
+		}[choice]
+		if !known {
+			d.Fatalf(t, "no such way: %s", choice)
+		}
+	}
+}
+
+func scanDurations(t *testing.T, d *datadriven.TestData, p *vrrp.Parameters) error {
+	for name, into := range map[string]*time.Duration{
+		"interval":      &p.AdvertisementInterval,
+		"delay":         &p.AnnounceDelay,
+		"refresh":       &p.AnnounceRefresh,
+		"rival_delay":   &p.RivalAnnounceDelay,
+		"preempt_delay": &p.PreemptDelay,
+		"startup_delay": &p.StartupDelay,
+	} {
+		arg, ok := d.Arg(name)
+		if !ok {
+			continue
+		}
+		var err error
+		if *into, err = time.ParseDuration(arg.SingleVal(t)); err != nil {
 			return err
 		}
 	}
-	if d.MaybeScanArgs(t, "delay", &delay) {
-		if p.AnnounceDelay, err = time.ParseDuration(delay); err != nil {
-			return err
-		}
-	}
-	env.segment.nodes = append(env.segment.nodes, n)
 	return nil
 }
 
