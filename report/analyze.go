@@ -114,7 +114,7 @@ const watchLag = 20 * time.Millisecond
 
 // addressStep is when the VIP was added: as it was seen, but not after the
 // announcement, which a node sends for an address that it has.
-func addressStep(added *history.Seen[history.Address], announcement *history.Seen[history.ARP]) Step {
+func addressStep(added *history.Seen[history.Address], announcement *history.Announcement) Step {
 	s := Step{Name: StepAddressAdded, Event: added.ID, Host: added.Host, At: added.At, Note: "to " + added.Body.Interface}
 	if announcement == nil || announcement.Host != added.Host {
 		return s
@@ -144,7 +144,7 @@ func steps(h history.Handover, start StepName, event int, host string) []Step {
 		list = append(list, addressStep(a, h.Announcement))
 	}
 	if a := h.Announcement; a != nil {
-		list = append(list, Step{Name: StepAnnouncement, Event: a.ID, Host: a.Host, At: a.At, Note: "gratuitous ARP"})
+		list = append(list, Step{Name: StepAnnouncement, Event: a.ID, Host: a.Host, At: a.At, Note: a.How})
 	}
 	if p, ok := h.Answers[history.StreamICMP]; ok {
 		at, _ := h.AnsweredAt(history.StreamICMP)

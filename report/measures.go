@@ -54,7 +54,7 @@ type Detection struct {
 	Expected *time.Duration `json:"expected_ns,omitempty"`
 	// Residual is from then to the new Active's first advertisement.
 	Residual *time.Duration `json:"residual_ns,omitempty"`
-	// Overhead is from then to its first gratuitous ARP.
+	// Overhead is from then to its first announcement.
 	Overhead *time.Duration `json:"overhead_ns,omitempty"`
 }
 

@@ -286,7 +286,7 @@ func ownershipSpoiled() []spoiled {
 			spoil: func(events []history.Event) []history.Event {
 				return historytest.DropKind(events, func(e history.Event, _ history.ARP) bool { return e.Host == "node2" })
 			},
-			verdict: history.Fail, check: "ownership", text: "node2 took 10.0.0.200 over without a gratuitous ARP", proof: true,
+			verdict: history.Fail, check: "ownership", text: "node2 took 10.0.0.200 over without an announcement", proof: true,
 		},
 	}
 }

@@ -19,7 +19,7 @@ func checkOwnership(e *evidence) []history.Finding {
 	for _, h := range []history.Handover{e.failover, e.reversion} {
 		if h.AddressAdded != nil && h.Announcement == nil {
 			findings = append(findings, fail(ownership, []int{h.AddressAdded.ID},
-				"%s took %s over without a gratuitous ARP", h.New, e.course.VIP()))
+				"%s took %s over without an announcement", h.New, e.course.VIP()))
 		}
 	}
 	return findings

@@ -138,7 +138,7 @@ func checkSilence(e *evidence) []history.Finding {
 	}
 	for _, a := range e.adverts {
 		if a.Host != backup.Name || a.Body.Direction != history.ToHost || a.Body.VRID != e.cluster.VRID ||
-			a.Body.Source != old.Address || a.At >= faulted.To || !backup.Quiets(a.Body, backup.Priority) {
+			!old.Sent(a.Body) || a.At >= faulted.To || !backup.Quiets(a.Body, backup.Priority) {
 			continue
 		}
 		if a.At > faulted.From && overdue(a.At) {

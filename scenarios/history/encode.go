@@ -61,6 +61,7 @@ var decoders = map[Kind]func([]byte) (Body, error){
 	KindFaultEnd:     decode[FaultEnd],
 	KindAdvert:       decode[Advert],
 	KindARP:          decode[ARP],
+	KindNA:           decode[NA],
 	KindAddress:      decode[Address],
 	KindLink:         decode[Link],
 	KindNeighbour:    decode[Neighbour],

@@ -32,6 +32,7 @@ const (
 	KindFaultEnd     Kind = "fault-end"
 	KindAdvert       Kind = "advert"
 	KindARP          Kind = "arp"
+	KindNA           Kind = "na"
 	KindAddress      Kind = "address"
 	KindLink         Kind = "link"
 	KindNeighbour    Kind = "neighbour"
@@ -83,6 +84,9 @@ type Node struct {
 	Priority int        `json:"priority"`
 	Preempt  bool       `json:"preempt"`
 	Subject  string     `json:"subject"`
+	// LinkLocal is its IPv6 link-local address, where its advertisements come
+	// from in IPv6 (RFC 9568 §5.1.2.1); invalid in IPv4.
+	LinkLocal netip.Addr `json:"link_local,omitzero"`
 }
 
 // Peer is a host that only asks.
@@ -180,7 +184,9 @@ type Advert struct {
 	Priority  int           `json:"priority"`
 	Interval  time.Duration `json:"interval_ns"`
 	Source    netip.Addr    `json:"source"`
-	VIPs      []netip.Addr  `json:"vips"`
+	// Destination is the group, or a unicast peer.
+	Destination netip.Addr   `json:"destination,omitzero"`
+	VIPs        []netip.Addr `json:"vips"`
 	// Problem says what is wrong with it, when something is (checksum, TTL).
 	Problem string `json:"problem,omitempty"`
 }
@@ -194,6 +200,18 @@ type ARP struct {
 	TargetIP   netip.Addr `json:"target_ip"`
 	TargetMAC  string     `json:"target_mac"`
 	Gratuitous bool       `json:"gratuitous"` // sender and target address are the same
+}
+
+// NA is an unsolicited Neighbor Advertisement (RFC 4861 §4.4) at the switch's
+// port of Host.
+type NA struct {
+	Direction Direction  `json:"direction"`
+	Target    netip.Addr `json:"target"`
+	// TargetMAC is the target's link-layer address, empty without that option.
+	TargetMAC string `json:"target_mac"`
+	Override  bool   `json:"override"`
+	// Problem says what is wrong with it, when something is.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Address is an address appearing on or vanishing from an interface of Host.
@@ -240,9 +258,9 @@ type Probe struct {
 // Lost says that no answer came.
 func (p Probe) Lost() bool { return p.RTT == 0 }
 
-// Owners is one ARP probe for the VIP, asked from a port of the switch that
-// belongs to no host, and all hosts that answered it: the owners as seen from
-// the outside. At is when it was sent.
+// Owners is one question for the VIP, an ARP probe or a Neighbor Solicitation,
+// asked from a port of the switch that belongs to no host, and all hosts that
+// answered it: the owners as seen from the outside. At is when it was sent.
 type Owners struct {
 	Seq     int      `json:"seq"`
 	VIP     string   `json:"vip"`
@@ -292,6 +310,7 @@ func (FaultStart) Kind() Kind   { return KindFaultStart }
 func (FaultEnd) Kind() Kind     { return KindFaultEnd }
 func (Advert) Kind() Kind       { return KindAdvert }
 func (ARP) Kind() Kind          { return KindARP }
+func (NA) Kind() Kind           { return KindNA }
 func (Address) Kind() Kind      { return KindAddress }
 func (Link) Kind() Kind         { return KindLink }
 func (Neighbour) Kind() Kind    { return KindNeighbour }
@@ -309,6 +328,7 @@ func (FaultStart) isBody()   {}
 func (FaultEnd) isBody()     {}
 func (Advert) isBody()       {}
 func (ARP) isBody()          {}
+func (NA) isBody()           {}
 func (Address) isBody()      {}
 func (Link) isBody()         {}
 func (Neighbour) isBody()    {}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -21,13 +22,22 @@ type Handover struct {
 	FirstAdvert *Seen[Advert]
 	// AddressAdded is when New got the VIP.
 	AddressAdded *Seen[Address]
-	// Announcement is New's first gratuitous ARP for the VIP as it left.
-	Announcement *Seen[ARP]
+	// Announcement is New's first announcement of the VIP as it left.
+	Announcement *Announcement
 	// Answers is the first answer from New to a probe sent in the window, a
 	// stream; the first is the one whose answer came first.
 	Answers map[string]Seen[Probe]
 	// Timer is how long New had to wait after LastAdvert.
 	Timer time.Duration
+}
+
+// Announcement is how an owner made itself known to the segment: a gratuitous
+// ARP, or an unsolicited Neighbor Advertisement.
+type Announcement struct {
+	ID   int
+	At   time.Duration
+	Host string
+	How  string // in words
 }
 
 // Happened says whether another node took over.
@@ -82,10 +92,7 @@ func FindHandover(events []Event, c Course, w Window) Handover {
 		return a.Host == h.New && a.Body.Present && a.Body.Prefix.Addr() == c.VIP() && w.Contains(a.At)
 	})
 	h.Kept = h.AddressAdded == nil && slices.Contains(HoldersAt(holdings, w.From), h.New)
-	h.Announcement = first(Select[ARP](events), func(a Seen[ARP]) bool {
-		return a.Host == h.New && a.Body.Direction == FromHost && a.Body.Gratuitous &&
-			a.Body.SenderIP == c.VIP() && w.Contains(a.At)
-	})
+	h.Announcement = findAnnouncement(events, c.VIP(), h.New, w)
 	for _, p := range probes {
 		if p.Body.Lost() || p.Body.By != h.New || !w.Contains(p.At) {
 			continue
@@ -96,6 +103,29 @@ func FindHandover(events []Event, c Course, w Window) Handover {
 	}
 	h.findAdverts(events, c)
 	return h
+}
+
+func findAnnouncement(events []Event, vip netip.Addr, host string, w Window) *Announcement {
+	for _, event := range events {
+		if event.Host != host || !w.Contains(event.At) {
+			continue
+		}
+		if how := announces(event.Body, vip); how != "" {
+			return &Announcement{event.ID, event.At, event.Host, how}
+		}
+	}
+	return nil
+}
+
+// announces says how a host that sent this made vip known; "" when it did not.
+func announces(body Body, vip netip.Addr) string {
+	if arp, ok := body.(ARP); ok && arp.Direction == FromHost && arp.Gratuitous && arp.SenderIP == vip {
+		return "gratuitous ARP"
+	}
+	if na, ok := body.(NA); ok && na.Direction == FromHost && na.Problem == "" && na.Target == vip {
+		return "unsolicited Neighbor Advertisement"
+	}
+	return ""
 }
 
 // findAdverts finds the advertisements that explain when New took over. A
@@ -110,7 +140,7 @@ func (h *Handover) findAdverts(events []Event, c Course) {
 		return a.Host != h.New || a.Body.VRID != cluster.VRID
 	})
 	h.FirstAdvert = first(adverts, func(a Seen[Advert]) bool {
-		return a.Body.Direction == FromHost && a.Body.Source == taker.Address &&
+		return a.Body.Direction == FromHost && taker.Sent(a.Body) &&
 			a.Body.Priority > 0 && h.Window.Contains(a.At)
 	})
 	priority, end := taker.Priority, h.Window.To
@@ -118,7 +148,7 @@ func (h *Handover) findAdverts(events []Event, c Course) {
 		priority, end = h.FirstAdvert.Body.Priority, h.FirstAdvert.At
 	}
 	for _, a := range adverts {
-		if a.Body.Direction == ToHost && a.At < end && a.Body.Source == old.Address && taker.Quiets(a.Body, priority) {
+		if a.Body.Direction == ToHost && a.At < end && old.Sent(a.Body) && taker.Quiets(a.Body, priority) {
 			h.LastAdvert, h.Timer = &a, cluster.Timer(a.Body, priority)
 		}
 	}

@@ -20,7 +20,7 @@ func everyKind() []Event {
 			Started: time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC),
 			Cluster: Cluster{
 				Version: 2, VRID: 51, VIPs: []netip.Addr{vip}, AdvertInterval: time.Second,
-				Nodes:     []Node{{Name: "node1", Address: vip, MAC: "02:00:00:00:00:01", Priority: 100, Preempt: true, Subject: "vipd"}},
+				Nodes:     []Node{{Name: "node1", Address: vip, MAC: "02:00:00:00:00:01", Priority: 100, Preempt: true, Subject: "vipd", LinkLocal: netip.MustParseAddr("fe80::1")}},
 				Client:    Peer{Name: "client", Address: vip, MAC: "02:00:00:00:00:02"},
 				Check:     &CheckScript{Interval: 1, Timeout: 2, Fall: 3, Rise: 4, Weight: -5},
 				WebServer: "nginx",
@@ -33,12 +33,13 @@ func everyKind() []Event {
 		FaultEnd{Fault: "link-loss", Took: 3},
 		Advert{
 			Direction: ToHost, Version: 2, VRID: 51, Priority: 99, Interval: time.Second, Source: vip,
-			VIPs: []netip.Addr{vip}, Problem: "TTL 1",
+			Destination: netip.MustParseAddr("224.0.0.18"), VIPs: []netip.Addr{vip}, Problem: "TTL 1",
 		},
 		ARP{
 			Direction: FromHost, Operation: "request", SenderIP: vip, SenderMAC: "a", TargetIP: vip, TargetMAC: "b",
 			Gratuitous: true,
 		},
+		NA{Direction: FromHost, Target: netip.MustParseAddr("fd00::200"), TargetMAC: "a", Override: true, Problem: "hop limit 1"},
 		Address{Interface: "eth0", Prefix: netip.PrefixFrom(vip, 32), Present: true, Initial: true},
 		Link{Interface: "eth0", Up: true, Carrier: true},
 		Neighbour{IP: vip, MAC: "a", State: "reachable"},

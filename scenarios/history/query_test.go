@@ -46,9 +46,53 @@ func TestWhatKeepsABackupQuiet(t *testing.T) {
 		{false, Advert{Priority: 98}, 99, true},
 		{true, Advert{Priority: 0}, 99, true},
 		{true, Advert{Priority: 100, Problem: "TTL 1"}, 99, false},
+		{true, Advert{Priority: 100, Destination: netip.MustParseAddr("224.0.0.18")}, 99, true},
+		{true, Advert{Priority: 100, Destination: netip.MustParseAddr("10.0.0.102")}, 99, true},
+		{true, Advert{Priority: 100, Destination: netip.MustParseAddr("10.0.0.103")}, 99, false},
+		{true, Advert{Priority: 100, Destination: netip.MustParseAddr("fe80::2")}, 99, true},
 	} {
-		if got := (Node{Preempt: c.preempt}).Quiets(c.advert, c.priority); got != c.want {
+		node := Node{Preempt: c.preempt, Address: netip.MustParseAddr("10.0.0.102"), LinkLocal: netip.MustParseAddr("fe80::2")}
+		if got := node.Quiets(c.advert, c.priority); got != c.want {
 			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+func TestWhoSentAnAdvertisement(t *testing.T) {
+	global, local := netip.MustParseAddr("fd00::101"), netip.MustParseAddr("fe80::1")
+	for _, c := range []struct {
+		node   Node
+		source netip.Addr
+		want   bool
+	}{
+		{Node{Address: global, LinkLocal: local}, local, true},
+		{Node{Address: global, LinkLocal: local}, global, true}, // to unicast peers
+		{Node{Address: global, LinkLocal: local}, netip.MustParseAddr("fe80::2"), false},
+		{Node{Address: global}, netip.Addr{}, false}, // unreadable
+	} {
+		if got := c.node.Sent(Advert{Source: c.source}); got != c.want {
+			t.Errorf("%+v from %s: %v", c.node, c.source, got)
+		}
+	}
+}
+
+func TestAnnouncementsOfBothFamilies(t *testing.T) {
+	vip4, vip6 := netip.MustParseAddr("10.0.0.200"), netip.MustParseAddr("fd00::200")
+	for _, c := range []struct {
+		body Body
+		vip  netip.Addr
+		want string
+	}{
+		{ARP{Direction: FromHost, Gratuitous: true, SenderIP: vip4}, vip4, "gratuitous ARP"},
+		{ARP{Direction: ToHost, Gratuitous: true, SenderIP: vip4}, vip4, ""},
+		{ARP{Direction: FromHost, SenderIP: vip4}, vip4, ""},
+		{NA{Direction: FromHost, Target: vip6}, vip6, "unsolicited Neighbor Advertisement"},
+		{NA{Direction: ToHost, Target: vip6}, vip6, ""},
+		{NA{Direction: FromHost, Target: vip6, Problem: "checksum"}, vip6, ""},
+		{NA{Direction: FromHost, Target: netip.MustParseAddr("fe80::200")}, vip6, ""},
+	} {
+		if got := announces(c.body, c.vip); got != c.want {
+			t.Errorf("%+v: %q", c.body, got)
 		}
 	}
 }

@@ -30,9 +30,18 @@ func (c Cluster) LongestDownInterval() time.Duration {
 
 // Quiets says whether an advertisement keeps a Backup with this configuration
 // and priority from taking over for another Active_Down_Interval, or a
-// Skew_Time if its priority is 0 (RFC 3768 §6.4.2).
+// Skew_Time if its priority is 0 (RFC 3768 §6.4.2, RFC 9568 §6.4.2). One for
+// another unicast peer does not.
 func (n Node) Quiets(advert Advert, priority int) bool {
+	if to := advert.Destination; to.IsValid() && !to.IsMulticast() && to != n.Address && to != n.LinkLocal {
+		return false
+	}
 	return advert.Problem == "" && (advert.Priority == 0 || advert.Priority >= priority || !n.Preempt)
+}
+
+// Sent says whether an advertisement comes from the node.
+func (n Node) Sent(advert Advert) bool {
+	return advert.Source.IsValid() && (advert.Source == n.Address || advert.Source == n.LinkLocal)
 }
 
 // Timer is how long a Backup of this priority stays quiet after the
