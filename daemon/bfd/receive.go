@@ -25,7 +25,7 @@ func (s *Session) received(now time.Time, p *Packet) {
 		s.endPoll()
 	}
 	before := s.state
-	s.follow(now, p.State)
+	s.follow(p.State)
 	s.detect = now.Add(s.detectionTime())
 	switch {
 	case p.Poll:
@@ -44,10 +44,10 @@ func (s *Session) received(now time.Time, p *Packet) {
 }
 
 // follow changes the state as the neighbor's asks (RFC 5880 §6.2, §6.8.6).
-func (s *Session) follow(now time.Time, neighbor State) {
+func (s *Session) follow(neighbor State) {
 	if neighbor == AdminDown {
 		if s.state != Down {
-			s.enter(now, Down, DiagnosticNeighborDown, "neighbor is administratively down")
+			s.enter(Down, DiagnosticNeighborDown, "neighbor is administratively down")
 		}
 		return
 	}
@@ -56,18 +56,18 @@ func (s *Session) follow(now time.Time, neighbor State) {
 	case Down:
 		switch neighbor {
 		case Down:
-			s.enter(now, Init, DiagnosticNone, "neighbor is heard")
+			s.enter(Init, DiagnosticNone, "neighbor is heard")
 		case Init:
-			s.enter(now, Up, DiagnosticNone, "neighbor hears us")
+			s.enter(Up, DiagnosticNone, "neighbor hears us")
 		case Up, AdminDown:
 		}
 	case Init:
 		if neighbor == Init || neighbor == Up {
-			s.enter(now, Up, DiagnosticNone, "neighbor hears us")
+			s.enter(Up, DiagnosticNone, "neighbor hears us")
 		}
 	case Up:
 		if neighbor == Down {
-			s.enter(now, Down, DiagnosticNeighborDown, "neighbor signaled Down")
+			s.enter(Down, DiagnosticNeighborDown, "neighbor signaled Down")
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (s *Session) Step(now time.Time, event Event) []Action {
 	switch e := event.(type) {
 	case Startup:
 		if s.state == AdminDown {
-			s.enter(now, Down, DiagnosticNone, "startup")
+			s.enter(Down, DiagnosticNone, "startup")
 			s.tell(now)
 		}
 	case Shutdown:
@@ -130,7 +130,7 @@ func (s *Session) shutdown(now time.Time, reason string) {
 		reason = "shutdown"
 	}
 	s.detect = time.Time{}
-	s.enter(now, AdminDown, DiagnosticAdminDown, reason)
+	s.enter(AdminDown, DiagnosticAdminDown, reason)
 	s.tell(now)
 }
 
@@ -153,14 +153,14 @@ func (s *Session) lose(now time.Time) {
 	silence := s.detectionTime()
 	s.remote, s.detect = unheard(), time.Time{}
 	if s.state == Init || s.state == Up {
-		s.enter(now, Down, DiagnosticTimeExpired, fmt.Sprintf("nothing heard for %s", silence))
+		s.enter(Down, DiagnosticTimeExpired, fmt.Sprintf("nothing heard for %s", silence))
 		s.tell(now)
 	}
 	s.retime(now)
 }
 
 // enter changes the state and says so.
-func (s *Session) enter(now time.Time, to State, diagnostic Diagnostic, reason string) {
+func (s *Session) enter(to State, diagnostic Diagnostic, reason string) {
 	from := s.state
 	s.state, s.diagnostic = to, diagnostic
 	s.chooseIntervals()
