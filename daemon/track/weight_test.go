@@ -55,3 +55,38 @@ func TestOnlyWeightZeroIsAFaultOrHoldsTheRouter(t *testing.T) {
 		}
 	}
 }
+
+func TestWeightOfAFile(t *testing.T) {
+	tests := []struct {
+		value      int
+		reverse    bool
+		number     int
+		adjustment int
+		fault      bool
+	}{
+		{1, false, 0, 0, false},
+		{1, false, -20, -20, false},
+		{2, false, 20, 40, false},
+		{2, true, 20, -40, false},
+		{1, false, 254, 253, false},
+		{1, false, -253, -253, false},
+		{1, false, -254, -253, true},
+		{-254, false, 1, -253, true},
+		{254, true, 1, -253, true},
+		{254, false, 1, 253, false},
+		{254, false, 1 << 31, 253, false},
+		{-254, false, 1 << 31, -253, true},
+		{0, false, 0, 0, false},
+		{0, false, 1, 0, true},
+		{0, false, -1, 0, true},
+		{0, true, 0, 0, true},
+		{0, true, 1, 0, false},
+	}
+	for _, test := range tests {
+		w := Weight{Value: test.value, Reverse: test.reverse, State: Up, Number: &test.number}
+		if a, f := w.adjustment(), w.Fault(); a != test.adjustment || f != test.fault || w.Pending() {
+			t.Errorf("%d times %d, reverse %t: adds %d, fault %t; want %d, %t",
+				test.number, test.value, test.reverse, a, f, test.adjustment, test.fault)
+		}
+	}
+}
