@@ -17,63 +17,96 @@ const (
 	vrrpHeader     = 8
 	vrrpAuthLength = 8 // RFC 3768, section 5.3.10: the field is there even when unused
 	ipv4Header     = 20
+	ipv6Header     = 40
 )
 
-// decodeAdvert reads a VRRP advertisement from an IPv4 packet (RFC 3768,
-// section 5, and RFC 9568, section 5). Of a malformed one it returns what can
-// be read and says what is wrong in Problem; it is false only for what is not
-// IPv4 with protocol 112 at all.
+// decodeAdvert reads a VRRP advertisement from an IP packet (RFC 3768, section
+// 5, and RFC 9568, section 5). Of a malformed one it returns what can be read
+// and says what is wrong in Problem; it is false only for what is not IP with
+// protocol 112 at all.
 func decodeAdvert(packet []byte) (history.Advert, bool) {
-	if len(packet) < ipv4Header || packet[0]>>4 != 4 || packet[9] != protocolVRRP {
+	d := advertDecoder{advert: history.Advert{VIPs: []netip.Addr{}}}
+	switch {
+	case len(packet) >= ipv4Header && packet[0]>>4 == 4 && packet[9] == protocolVRRP:
+		d.ipv4(packet)
+	case len(packet) >= ipv6Header && packet[0]>>4 == 6 && packet[6] == protocolVRRP:
+		d.ipv6(packet)
+	default:
 		return history.Advert{}, false
 	}
-	var problems []string
-	problem := func(format string, args ...any) {
-		problems = append(problems, fmt.Sprintf(format, args...))
-	}
-	advert := history.Advert{
-		Source: netip.AddrFrom4([4]byte(packet[12:16])),
-		VIPs:   []netip.Addr{},
-	}
+	d.advert.Problem = strings.Join(d.problems, "; ")
+	return d.advert, true
+}
+
+// advertDecoder collects what an advertisement says and what is wrong with it.
+type advertDecoder struct {
+	advert   history.Advert
+	problems []string
+}
+
+func (d *advertDecoder) problem(format string, args ...any) {
+	d.problems = append(d.problems, fmt.Sprintf(format, args...))
+}
+
+func (d *advertDecoder) ipv4(packet []byte) {
+	d.advert.Source = netip.AddrFrom4([4]byte(packet[12:16]))
+	d.advert.Destination = netip.AddrFrom4([4]byte(packet[16:20]))
 	headerLength := int(packet[0]&0x0f) * 4
 	total := int(binary.BigEndian.Uint16(packet[2:]))
 	switch {
 	case headerLength < ipv4Header || headerLength > len(packet):
-		advert.Problem = fmt.Sprintf("IPv4 header of %d bytes", headerLength)
-		return advert, true
+		d.problem("IPv4 header of %d bytes", headerLength)
+		return
 	case total < headerLength || total > len(packet):
-		problem("IPv4 total length %d of %d bytes", total, len(packet))
+		d.problem("IPv4 total length %d of %d bytes", total, len(packet))
 		total = len(packet)
 	}
 	if ttl := packet[8]; ttl != 255 {
-		problem("TTL %d", ttl)
+		d.problem("TTL %d", ttl)
 	}
 	if checksum(packet[:headerLength]) != 0 {
-		problem("IPv4 header checksum")
+		d.problem("IPv4 header checksum")
 	}
 	if binary.BigEndian.Uint16(packet[6:])&0x3fff != 0 {
-		problem("fragment")
+		d.problem("fragment")
 	}
-	decodeVRRP(&advert, packet[12:20], packet[headerLength:total], problem)
-	advert.Problem = strings.Join(problems, "; ")
-	return advert, true
+	d.vrrp(packet[headerLength:total])
 }
 
-// decodeVRRP reads the VRRP message; addresses are the IPv4 source and
-// destination, for the pseudo-header.
-func decodeVRRP(advert *history.Advert, addresses, data []byte, problem func(string, ...any)) {
+func (d *advertDecoder) ipv6(packet []byte) {
+	d.advert.Source = netip.AddrFrom16([16]byte(packet[8:24]))
+	d.advert.Destination = netip.AddrFrom16([16]byte(packet[24:40]))
+	total := ipv6Header + int(binary.BigEndian.Uint16(packet[4:]))
+	if total > len(packet) {
+		d.problem("IPv6 payload length %d of %d bytes", total-ipv6Header, len(packet)-ipv6Header)
+		total = len(packet)
+	}
+	if limit := packet[7]; limit != 255 {
+		d.problem("hop limit %d", limit)
+	}
+	d.vrrp(packet[ipv6Header:total])
+	if d.advert.Version == 2 {
+		d.problem("version 2 over IPv6")
+	}
+}
+
+// vrrp reads the VRRP message. Source and Destination are known by then, for
+// the pseudo-header, and say how long its addresses are.
+func (d *advertDecoder) vrrp(data []byte) {
 	if len(data) < vrrpHeader {
-		problem("%d bytes of VRRP", len(data))
+		d.problem("%d bytes of VRRP", len(data))
 		return
 	}
+	advert := &d.advert
 	advert.Version = int(data[0] >> 4)
 	advert.VRID = int(data[1])
 	advert.Priority = int(data[2])
 	if kind := data[0] & 0x0f; kind != 1 {
-		problem("type %d", kind)
+		d.problem("type %d", kind)
 	}
+	length := advert.Source.BitLen() / 8
 	count := int(data[3])
-	expected := vrrpHeader + 4*count
+	expected := vrrpHeader + length*count
 	sum := checksum(data)
 	switch advert.Version {
 	case 2:
@@ -81,26 +114,31 @@ func decodeVRRP(advert *history.Advert, addresses, data []byte, problem func(str
 		expected += vrrpAuthLength
 	case 3:
 		advert.Interval = time.Duration(binary.BigEndian.Uint16(data[4:])&0x0fff) * 10 * time.Millisecond
-		sum = checksum(pseudoHeader(addresses, len(data)), data)
+		sum = checksum(pseudoHeader(advert.Source, advert.Destination, protocolVRRP, len(data)), data)
 	default:
-		problem("version %d", advert.Version)
+		d.problem("version %d", advert.Version)
 	}
 	if sum != 0 {
-		problem("VRRP checksum")
+		d.problem("VRRP checksum")
 	}
 	if len(data) != expected {
-		problem("%d bytes of VRRP, not %d for %d addresses", len(data), expected, count)
+		d.problem("%d bytes of VRRP, not %d for %d addresses", len(data), expected, count)
 	}
-	for rest := data[vrrpHeader:]; len(rest) >= 4 && len(advert.VIPs) < count; rest = rest[4:] {
-		advert.VIPs = append(advert.VIPs, netip.AddrFrom4([4]byte(rest[:4])))
+	for rest := data[vrrpHeader:]; len(rest) >= length && len(advert.VIPs) < count; rest = rest[length:] {
+		vip, _ := netip.AddrFromSlice(rest[:length])
+		advert.VIPs = append(advert.VIPs, vip)
 	}
 }
 
-// pseudoHeader is what the checksum of RFC 9568, section 5.2.8, covers besides
-// the message.
-func pseudoHeader(addresses []byte, length int) []byte {
-	header := append(make([]byte, 0, 12), addresses...)
-	return append(header, 0, protocolVRRP, byte(length>>8), byte(length))
+// pseudoHeader is what a checksum covers besides the message: RFC 9568,
+// section 5.2.8, for IPv4, and RFC 8200, section 8.1, for IPv6.
+func pseudoHeader(source, destination netip.Addr, protocol byte, length int) []byte {
+	header := append(source.AsSlice(), destination.AsSlice()...)
+	if source.Is4() {
+		return append(header, 0, protocol, byte(length>>8), byte(length))
+	}
+	header = binary.BigEndian.AppendUint32(header, uint32(length))
+	return append(header, 0, 0, 0, protocol)
 }
 
 // checksum is that of RFC 1071 over the parts, all but the last of even

@@ -38,9 +38,10 @@ type CaptureOptions struct {
 	PCAPNG io.Writer
 }
 
-// StartCapture appends every ARP packet and VRRP advertisement at the switch's
-// ports as [history.ARP] and [history.Advert], with the kernel's timestamps,
-// except those of the owner probe. What a host sends is seen before the switch
+// StartCapture appends every ARP packet, unsolicited Neighbor Advertisement and
+// VRRP advertisement at the switch's ports as [history.ARP], [history.NA] and
+// [history.Advert], with the kernel's timestamps, except those of the owner
+// probe. What a host sends is seen before the switch
 // decides about it, what it gets is seen when it is delivered. Frames that got
 // lost in the capture itself end up in a [history.Note].
 func StartCapture(clock Clock, log *history.Log, o CaptureOptions) (*Watch, error) {
@@ -202,7 +203,11 @@ func decodeFrame(frame []byte, way history.Direction) (history.Body, bool) {
 		arp, ok := decodeARP(payload)
 		arp.Direction = way
 		return arp, ok
-	case unix.ETH_P_IP:
+	case unix.ETH_P_IP, unix.ETH_P_IPV6:
+		if na, ok := decodeNA(payload); ok {
+			na.Direction = way
+			return na.NA, !na.solicited
+		}
 		advert, ok := decodeAdvert(payload)
 		advert.Direction = way
 		return advert, ok

@@ -46,8 +46,8 @@ type ClientOptions struct {
 const outstandingMax = 1 << 15
 
 func (o ClientOptions) validate() error {
-	if !o.VIP.Is4() {
-		return fmt.Errorf("VIP %s is no IPv4 address", o.VIP)
+	if !o.VIP.IsValid() || o.VIP.Zone() != "" || o.VIP.IsLinkLocalUnicast() {
+		return fmt.Errorf("VIP %s is no address that can be asked without an interface", o.VIP)
 	}
 	if o.Timeout <= 0 {
 		return fmt.Errorf("timeout %s is not positive", o.Timeout)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -102,18 +103,29 @@ func lostBecause(stream, reason string) func(history.Event) bool {
 	return body(func(p history.Probe) bool { return p.Stream == stream && p.Error == reason && p.Lost() })
 }
 
-func TestClientSeesWhoAnswersAfterAGratuitousARP(t *testing.T) {
-	n := newNetwork(t, "node1", "node2", "client")
-	node1, node2 := n.hosts["node1"], n.hosts["node2"]
-	node1.addAddress(vip, 32)
+func TestClientSeesWhoAnswersAfterAnAnnouncement(t *testing.T) {
+	t.Run("IPv4", func(t *testing.T) { seesWhoAnswers(t, newNetwork(t, "node1", "node2", "client"), vip) })
+	t.Run("IPv6", func(t *testing.T) {
+		n := newNetwork(t, "node1", "node2", "client")
+		for _, h := range n.hosts {
+			h.addAddress(netip.MustParseAddr("fd00::"+h.mac.String()[9:]), 64)
+		}
+		seesWhoAnswers(t, n, vip6)
+	})
+}
+
+func seesWhoAnswers(t *testing.T, n *network, vip netip.Addr) {
+	node1, node2, bits := n.hosts["node1"], n.hosts["node2"], vip.BitLen()
+	node1.addAddress(vip, bits)
 	log := history.NewLog(nil)
 	o := clientOptions(n)
+	o.VIP = vip
 	o.ICMPPeriod = time.Millisecond
 	stop := startClient(t, n.hosts["client"], log, o)
 
 	seen := await(t, log, 0, "an answer of node1", answeredBy(history.StreamICMP, "node1")).ID
-	node2.addAddress(vip, 32) // two owners: the client's neighbour entry decides
-	node1.removeAddress(vip, 32)
+	node2.addAddress(vip, bits) // two owners: the client's neighbour entry decides
+	node1.removeAddress(vip, bits)
 	seen = await(t, log, seen, "a lost probe", lostBecause(history.StreamICMP, "timeout")).ID
 	node2.announce(vip)
 	seen = await(t, log, seen, "an answer of node2", answeredBy(history.StreamICMP, "node2")).ID

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
 
 	"takeover/scenarios/history"
 )
@@ -40,14 +41,28 @@ func (s sample) message() []byte {
 	return m
 }
 
+var group4, group6 = netip.MustParseAddr("224.0.0.18"), netip.MustParseAddr("ff02::12")
+
+func (s sample) group() netip.Addr {
+	if s.source.Is6() {
+		return group6
+	}
+	return group4
+}
+
 func (s sample) frame() []byte {
 	m := s.message()
 	sum := checksum(m)
-	group := []byte{224, 0, 0, 18}
+	group := s.group().AsSlice()
 	if s.version == 3 {
-		sum = checksum(pseudoHeader(append(s.source.AsSlice(), group...), len(m)), m)
+		sum = checksum(pseudoHeader(s.source, s.group(), protocolVRRP, len(m)), m)
 	}
 	binary.BigEndian.PutUint16(m[6:], sum)
+	if s.source.Is6() {
+		frame := []byte{0x33, 0x33, 0, 0, 0, 0x12, 0x02, 0, 0, 0, 0, 1, 0x86, 0xdd}
+		frame = append(frame, 0x6c, 0, 0, 0, 0, byte(len(m)), protocolVRRP, 255)
+		return append(append(append(frame, s.source.AsSlice()...), group...), m...)
+	}
 	ip := []byte{0x45, 0xc0, 0, byte(ipv4Header + len(m)), 0, 1, 0, 0, 255, protocolVRRP, 0, 0}
 	ip = append(append(ip, s.source.AsSlice()...), group...)
 	binary.BigEndian.PutUint16(ip[10:], checksum(ip))
@@ -58,6 +73,7 @@ func (s sample) frame() []byte {
 var (
 	sample2 = sample{version: 2, vrid: 51, priority: 150, interval: 1, source: netip.MustParseAddr("10.0.0.101"), vips: []netip.Addr{vip}}
 	sample3 = sample{version: 3, vrid: 52, priority: 0, interval: 10, source: netip.MustParseAddr("10.0.0.102"), vips: []netip.Addr{vip, netip.MustParseAddr("10.0.0.201")}}
+	sample6 = sample{version: 3, vrid: 53, priority: 150, interval: 10, source: netip.MustParseAddr("fe80::1"), vips: []netip.Addr{vip6}}
 )
 
 // recorded was sent by keepalived 2.2.7 (version 3, VRID 51, priority 200,
@@ -80,6 +96,29 @@ func TestDecodeAdvert(t *testing.T) {
 		"version 3": {
 			sample: sample3,
 			want:   history.Advert{Version: 3, VRID: 52, Interval: 100 * time.Millisecond},
+		},
+		"IPv6": {
+			sample: sample6,
+			want:   history.Advert{Version: 3, VRID: 53, Priority: 150, Interval: 100 * time.Millisecond},
+		},
+		"IPv6 padded by the link": {
+			sample: sample6,
+			change: func(f []byte) []byte { return append(f, 1, 2) },
+			want:   history.Advert{Version: 3, VRID: 53, Priority: 150, Interval: 100 * time.Millisecond},
+		},
+		"hop limit changed on the way": {
+			sample: sample6,
+			change: func(f []byte) []byte { f[21] = 64; return f },
+			want: history.Advert{
+				Version: 3, VRID: 53, Priority: 150, Interval: 100 * time.Millisecond, Problem: "hop limit 64",
+			},
+		},
+		"IPv6 with a wrong checksum": {
+			sample: sample6,
+			change: func(f []byte) []byte { f[56] = 100; return f },
+			want: history.Advert{
+				Version: 3, VRID: 53, Priority: 100, Interval: 100 * time.Millisecond, Problem: "VRRP checksum",
+			},
 		},
 		"padded by the link": {
 			sample: sample2,
@@ -117,6 +156,7 @@ func TestDecodeAdvert(t *testing.T) {
 			}
 			test.want.Direction = history.ToHost
 			test.want.Source, test.want.VIPs = test.sample.source, test.sample.vips
+			test.want.Destination = test.sample.group()
 			got, ok := decodeFrame(frame, history.ToHost)
 			if diff := cmp.Diff(history.Body(test.want), got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); !ok || diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -133,7 +173,7 @@ func TestDecodeAdvertOfKeepalived(t *testing.T) {
 	got, ok := decodeFrame(frame, history.FromHost)
 	want := history.Advert{
 		Direction: history.FromHost, Version: 3, VRID: 51, Priority: 200, Interval: 100 * time.Millisecond,
-		Source: netip.MustParseAddr("10.0.0.101"), VIPs: []netip.Addr{vip},
+		Source: netip.MustParseAddr("10.0.0.101"), Destination: group4, VIPs: []netip.Addr{vip},
 	}
 	if diff := cmp.Diff(history.Body(want), got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); !ok || diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -141,14 +181,17 @@ func TestDecodeAdvertOfKeepalived(t *testing.T) {
 }
 
 func TestDecodeAdvertSaysWhatIsMissing(t *testing.T) {
-	whole := sample3.frame()[ethernetHeader:]
-	for length := range whole {
-		advert, ok := decodeAdvert(whole[:length])
-		if ok != (length >= ipv4Header) {
-			t.Errorf("%d bytes: decoded %t", length, ok)
-		}
-		if ok && advert.Problem == "" {
-			t.Errorf("%d of %d bytes: no problem", length, len(whole))
+	for header, whole := range map[int][]byte{
+		ipv4Header: sample3.frame()[ethernetHeader:], ipv6Header: sample6.frame()[ethernetHeader:],
+	} {
+		for length := range whole {
+			advert, ok := decodeAdvert(whole[:length])
+			if ok != (length >= header) {
+				t.Errorf("%d bytes: decoded %t", length, ok)
+			}
+			if ok && advert.Problem == "" {
+				t.Errorf("%d of %d bytes: no problem", length, len(whole))
+			}
 		}
 	}
 }
@@ -205,7 +248,11 @@ func TestFilters(t *testing.T) {
 	echo := append(sample2.frame()[ethernetHeader:34], echoRequest(0x1234, 9)...)
 	echo[9], echo[20] = 1, icmpEchoReply
 	copy(echo[12:], vip.AsSlice())
-	advert := sample3.frame()
+	advert, advert6 := sample3.frame(), sample6.frame()
+	na := advertisement([6]byte{2, 0, 0, 0, 0, 1}, vip6, 0)
+	echo6 := append(sample6.frame()[ethernetHeader:54], echoRequest(0x1234, 9)...)
+	echo6[6], echo6[40] = 58, icmp6EchoReply
+	copy(echo6[8:], vip6.AsSlice())
 
 	tests := []struct {
 		name   string
@@ -217,13 +264,24 @@ func TestFilters(t *testing.T) {
 		{"capture: ARP reply", captureFilter(), reply, true},
 		{"capture: VRRP", captureFilter(), advert, true},
 		{"capture: other IPv4", captureFilter(), spoil(advert, 23, 6), false},
-		{"capture: IPv6", captureFilter(), spoil(spoil(advert, 12, 0x86), 13, 0xdd), false},
+		{"capture: VRRP over IPv6", captureFilter(), advert6, true},
+		{"capture: other IPv6", captureFilter(), spoil(advert6, 20, 6), false},
+		{"capture: neighbor advertisement", captureFilter(), na, true},
+		{"capture: neighbor solicitation", captureFilter(), solicitation(mac, vip6), false},
+		{"capture: neither", captureFilter(), spoil(spoil(advert, 12, 0x88), 13, 0xcc), false},
 		{"capture: owner probe", captureFilter(), arpProbe(mac, vip), false},
 		{"capture: answer to an owner probe", captureFilter(), toObserver, false},
 		{"owners: reply", ownersFilter(vip), toObserver, true},
 		{"owners: request", ownersFilter(vip), request, false},
 		{"owners: another address", ownersFilter(vip), spoil(toObserver, 31, 7), false},
 		{"owners: not ARP", ownersFilter(vip), spoil(toObserver, 13, 0), false},
+		{"owners: neighbor advertisement", ownersFilter(vip6), na, true},
+		{"owners: neighbor solicitation", ownersFilter(vip6), solicitation(mac, vip6), false},
+		{"owners: another IPv6 address", ownersFilter(vip6), spoil(na, 77, 7), false},
+		{"echo: IPv6 reply", echoFilter(vip6, 0x1234), echo6, true},
+		{"echo: IPv6 request", echoFilter(vip6, 0x1234), spoil(echo6, 40, icmp6EchoRequest), false},
+		{"echo: another IPv6 host's", echoFilter(vip6, 0x1234), spoil(echo6, 23, 7), false},
+		{"echo: IPv6, another program's", echoFilter(vip6, 0x1235), echo6, false},
 		{"echo: reply", echoFilter(vip, 0x1234), echo, true},
 		{"echo: request", echoFilter(vip, 0x1234), spoil(echo, 20, icmpEchoRequest), false},
 		{"echo: another program's", echoFilter(vip, 0x1235), echo, false},
@@ -257,11 +315,26 @@ func TestEchoReplyMustBeWhole(t *testing.T) {
 			t.Errorf("byte %d corrupted: still an answer to %d", i, seq)
 		}
 	}
+	reply6 := append(sample6.frame()[ethernetHeader:54], echoRequest(1, 70000)...)
+	message = reply6[ipv6Header:]
+	message[0], message[2], message[3] = icmp6EchoReply, 0, 0
+	binary.BigEndian.PutUint16(message[2:],
+		checksum(pseudoHeader(sample6.source, group6, unix.IPPROTO_ICMPV6, len(message)), message))
+	if seq, err := parseEchoReply(reply6); err != nil || seq != 70000 {
+		t.Fatalf("probe %d, %v", seq, err)
+	}
+	for i := 8; i < len(reply6); i++ {
+		if seq, err := parseEchoReply(spoil(reply6, i, reply6[i]^1)); err == nil {
+			t.Errorf("IPv6: byte %d corrupted: still an answer to %d", i, seq)
+		}
+	}
 }
 
 func FuzzDecodeFrame(f *testing.F) {
 	f.Add(sample2.frame())
 	f.Add(sample3.frame())
+	f.Add(sample6.frame())
+	f.Add(advertisement([6]byte{2, 0, 0, 0, 0, 1}, vip6, ndOverride))
 	f.Add(arpProbe([6]byte{2, 0, 0, 0, 0, 1}, vip))
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		body, ok := decodeFrame(frame, history.FromHost)

@@ -15,9 +15,9 @@
 // at which the packet was read; so a slow reader costs no accuracy. Netlink
 // and pidfds have no stamps: their times are those of the wake-up.
 //
-// It imports history and nothing else of ours. It decodes VRRP and ARP by
-// itself, so that a daemon's mistake does not look right because the same code
+// It imports history and nothing else of ours. It decodes VRRP, ARP and
+// Neighbor Discovery by itself, so that a daemon's mistake does not look right because the same code
 // reads it. It does not judge, and it disturbs nothing: the questions it asks
 // change nobody's neighbour table, except the client's, whose table belongs to
-// what is measured.
+// what is measured, and that in IPv6 an owner keeps entries for who asked.
 package probe

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,9 @@ import (
 const (
 	icmpEchoRequest = 8
 	icmpEchoReply   = 0
+	// RFC 4443, sections 4.1 and 4.2.
+	icmp6EchoRequest = 128
+	icmp6EchoReply   = 129
 	// echoLength is an echo message with its probe's number as the data.
 	echoLength = 8 + 8
 	// sendBuffer is what socket(7) allows everybody. The kernel doubles it, so
@@ -38,6 +42,7 @@ type echoes struct {
 	report *reporter
 
 	sender     int
+	target     unix.Sockaddr
 	receiver   *packetSocket
 	buffer     []byte
 	identifier uint16
@@ -58,35 +63,50 @@ type pendingEcho struct {
 func openEcho(clock Clock, o ClientOptions, r *reporter) (*echoes, error) {
 	e := &echoes{
 		ClientOptions: o, clock: clock, report: r,
-		buffer:     make([]byte, ipv4Header+echoLength),
+		buffer:     make([]byte, ipv6Header+echoLength),
 		identifier: uint16(rand.Uint32()),
 		pending:    make([]pendingEcho, 2*outstandingMax),
+	}
+	protocol := uint16(unix.ETH_P_IP)
+	if o.VIP.Is6() {
+		protocol, e.target = unix.ETH_P_IPV6, &unix.SockaddrInet6{Addr: o.VIP.As16()}
+	} else {
+		e.target = &unix.SockaddrInet4{Addr: o.VIP.As4()}
 	}
 	var err error
 	e.receiver, err = openPacket(packetOptions{
 		kind:     unix.SOCK_DGRAM,
-		protocol: unix.ETH_P_IP,
+		protocol: protocol,
 		filter:   echoFilter(o.VIP, e.identifier),
 	})
 	if err != nil {
 		return nil, err
 	}
-	if e.sender, err = openEchoSender(); err != nil {
+	if e.sender, err = openEchoSender(o.VIP.Is6()); err != nil {
 		e.receiver.close()
 		return nil, err
 	}
 	return e, nil
 }
 
-// openEchoSender opens a raw ICMP socket that receives nothing. It stays
-// unconnected and without IP_RECVERR: so an ICMP error about one probe is not
-// reported as the failure to send another (raw(7)).
-func openEchoSender() (int, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
+// openEchoSender opens a raw ICMP socket that receives nothing; for IPv6 its
+// kernel fills in the checksum. It stays unconnected and without IP_RECVERR: so
+// an ICMP error about one probe is not reported as the failure to send another
+// (raw(7)).
+func openEchoSender(ipv6 bool) (int, error) {
+	family, protocol := unix.AF_INET, unix.IPPROTO_ICMP
+	if ipv6 {
+		family, protocol = unix.AF_INET6, unix.IPPROTO_ICMPV6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return 0, fmt.Errorf("open raw ICMP socket: %w", err)
 	}
-	err = unix.SetsockoptInt(fd, unix.SOL_RAW, unix.ICMP_FILTER, -1) // every type
+	if ipv6 {
+		err = unix.SetsockoptICMPv6Filter(fd, unix.SOL_ICMPV6, unix.ICMPV6_FILTER, blockAll())
+	} else {
+		err = unix.SetsockoptInt(fd, unix.SOL_RAW, unix.ICMP_FILTER, -1) // every type
+	}
 	if err == nil {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
 	}
@@ -95,6 +115,15 @@ func openEchoSender() (int, error) {
 		return 0, fmt.Errorf("set up raw ICMP socket: %w", err)
 	}
 	return fd, nil
+}
+
+// blockAll is a filter that lets no type pass: RFC 3542, section 3.2.
+func blockAll() *unix.ICMPv6Filter {
+	var filter unix.ICMPv6Filter
+	for i := range filter.Data {
+		filter.Data[i] = ^uint32(0)
+	}
+	return &filter
 }
 
 func (e *echoes) close() {
@@ -112,8 +141,11 @@ func (e *echoes) step(seq int) error {
 		e.giveUp(e.pending[e.oldest%len(e.pending)].at)
 	}
 	message := echoRequest(e.identifier, seq)
+	if e.VIP.Is6() {
+		message[0] = icmp6EchoRequest
+	}
 	at := e.clock.Now()
-	err := unix.Sendto(e.sender, message, 0, &unix.SockaddrInet4{Addr: e.VIP.As4()})
+	err := unix.Sendto(e.sender, message, 0, e.target)
 	e.pending[seq%len(e.pending)] = pendingEcho{at: at, done: err != nil}
 	e.next = seq + 1
 	if err != nil {
@@ -182,14 +214,23 @@ func echoRequest(identifier uint16, seq int) []byte {
 	return message
 }
 
-// parseEchoReply returns the number of the probe that an IPv4 packet with an
+// parseEchoReply returns the number of the probe that an IP packet with an
 // echo reply answers.
 func parseEchoReply(packet []byte) (int, error) {
-	if len(packet) < ipv4Header+echoLength || packet[0] != 0x45 {
+	header, reply := ipv4Header, byte(icmpEchoReply)
+	if len(packet) > 0 && packet[0]>>4 == 6 {
+		header, reply = ipv6Header, icmp6EchoReply
+	}
+	if len(packet) < header+echoLength || header == ipv4Header && packet[0] != 0x45 {
 		return 0, fmt.Errorf("%d bytes are no answer to a probe", len(packet))
 	}
-	message := packet[ipv4Header : ipv4Header+echoLength]
-	if message[0] != icmpEchoReply || checksum(message) != 0 {
+	message := packet[header : header+echoLength]
+	var pseudo []byte
+	if header == ipv6Header {
+		source, destination := netip.AddrFrom16([16]byte(packet[8:24])), netip.AddrFrom16([16]byte(packet[24:40]))
+		pseudo = pseudoHeader(source, destination, unix.IPPROTO_ICMPV6, len(message))
+	}
+	if message[0] != reply || checksum(pseudo, message) != 0 {
 		return 0, errors.New("not an echo reply, or its checksum is wrong")
 	}
 	return int(binary.BigEndian.Uint64(message[8:])), nil

@@ -66,7 +66,7 @@ func (f *fetcher) hostOf(body string) string {
 // connection that fails is reset, so that nothing of it is sent again later.
 func get(ctx context.Context, server netip.AddrPort) (string, error) {
 	dialer := net.Dialer{KeepAlive: -1} // none: a connection lives for one answer
-	connection, err := dialer.DialContext(ctx, "tcp4", server.String())
+	connection, err := dialer.DialContext(ctx, "tcp", server.String())
 	if err != nil {
 		return "", err
 	}
@@ -82,7 +82,7 @@ func exchange(ctx context.Context, connection net.Conn, host netip.Addr) (string
 	// At the end of ctx reading ends too, be it by time or by cancelling.
 	stop := context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	request := "GET / HTTP/1.1\r\nHost: " + host.String() + "\r\nUser-Agent: takeover\r\nConnection: close\r\n\r\n"
+	request := "GET / HTTP/1.1\r\nHost: " + hostHeader(host) + "\r\nUser-Agent: takeover\r\nConnection: close\r\n\r\n"
 	if _, err := io.WriteString(connection, request); err != nil {
 		return "", err
 	}
@@ -99,6 +99,14 @@ func exchange(ctx context.Context, connection net.Conn, host netip.Addr) (string
 		return "", fmt.Errorf("status %d", response.StatusCode)
 	}
 	return string(body), nil
+}
+
+// hostHeader is an address as a URI has it: RFC 3986, section 3.2.2.
+func hostHeader(host netip.Addr) string {
+	if host.Is6() {
+		return "[" + host.String() + "]"
+	}
+	return host.String()
 }
 
 // reason is an error without the addresses, which are the same in every probe.

@@ -24,7 +24,7 @@ import (
 // bound is how long a test waits for an event that has to come.
 const bound = 10 * time.Second
 
-var vip = netip.MustParseAddr("10.0.0.200")
+var vip, vip6 = netip.MustParseAddr("10.0.0.200"), netip.MustParseAddr("fd00::200")
 
 // network is a switch with hosts, each in a namespace of its own.
 type network struct {
@@ -173,7 +173,11 @@ func (h *host) do(f func() error) {
 }
 
 func ipNet(address netip.Addr, bits int) *netlink.Addr {
-	return &netlink.Addr{IPNet: &net.IPNet{IP: address.AsSlice(), Mask: net.CIDRMask(bits, 32)}}
+	flags := 0
+	if address.Is6() {
+		flags = unix.IFA_F_NODAD
+	}
+	return &netlink.Addr{IPNet: &net.IPNet{IP: address.AsSlice(), Mask: net.CIDRMask(bits, address.BitLen())}, Flags: flags}
 }
 
 func (h *host) addAddress(address netip.Addr, bits int) {
@@ -197,14 +201,14 @@ func (h *host) onLink(f func(netlink.Link) error) {
 	})
 }
 
-// neighbours is the host's neighbour table for IPv4.
-func (h *host) neighbours() []netlink.Neigh {
+// neighbours is the host's neighbour table for a family.
+func (h *host) neighbours(family int) []netlink.Neigh {
 	h.t.Helper()
 	var table []netlink.Neigh
 	h.onLink(func(link netlink.Link) error {
 		var err error = netlink.ErrDumpInterrupted
 		for errors.Is(err, netlink.ErrDumpInterrupted) {
-			table, err = netlink.NeighList(link.Attrs().Index, netlink.FAMILY_V4) //nolint:forbidigo // asked again when interrupted
+			table, err = netlink.NeighList(link.Attrs().Index, family) //nolint:forbidigo // asked again when interrupted
 		}
 		return err
 	})
@@ -224,9 +228,14 @@ func (h *host) send(frame []byte) {
 	})
 }
 
-// announce sends a gratuitous ARP request for an address.
+// announce sends a gratuitous ARP request for an address, or in IPv6 an
+// unsolicited Neighbor Advertisement.
 func (h *host) announce(address netip.Addr) {
 	h.t.Helper()
+	if address.Is6() {
+		h.send(advertisement([6]byte(h.mac), address, ndOverride))
+		return
+	}
 	frame := arpProbe([6]byte(h.mac), address)
 	copy(frame[ethernetHeader+14:], address.AsSlice())
 	h.send(frame)
