@@ -162,35 +162,52 @@ func TestEncodeRefusesWhatTheFormatCannotCarry(t *testing.T) {
 	}
 }
 
-func drawAddress(t *rapid.T, label string) netip.Addr {
-	return netip.AddrFrom4([4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, label)))
+// drawAdvertisement is one of any version, with the addresses of its packet.
+func drawAdvertisement(t *rapid.T) (a vrrp.Advertisement, source, destination netip.Addr) {
+	a = vrrp.Advertisement{
+		Version:  rapid.SampledFrom([]vrrp.Version{vrrp.Version2, vrrp.Version3}).Draw(t, "version"),
+		VRID:     rapid.Uint8Min(1).Draw(t, "vrid"),
+		Priority: rapid.Uint8().Draw(t, "priority"),
+	}
+	a.Interval = drawInterval(t, a.Version)
+	width, least := 4, 1
+	if a.Version == vrrp.Version3 {
+		width = rapid.SampledFrom([]int{4, 16}).Draw(t, "width")
+		a.PlainChecksum = width == 4 && rapid.Bool().Draw(t, "plain_checksum")
+	} else {
+		least = 0
+		a.Authentication.Type = vrrp.AuthenticationType(rapid.Uint8().Draw(t, "type"))
+		copy(a.Authentication.Data[:], rapid.SliceOfN(rapid.Byte(), 8, 8).Draw(t, "data"))
+	}
+	for range rapid.IntRange(least, 255).Draw(t, "count") {
+		a.Addresses = append(a.Addresses, drawAddress(t, width))
+	}
+	return a, drawAddress(t, width), drawAddress(t, width)
+}
+
+func drawAddress(t *rapid.T, width int) netip.Addr {
+	address, _ := netip.AddrFromSlice(rapid.SliceOfN(rapid.Byte(), width, width).Draw(t, "address"))
+	return address
 }
 
 func TestAdvertisementsSurviveTheRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := vrrp.Advertisement{
-			Version:  vrrp.Version2,
-			VRID:     rapid.Uint8Min(1).Draw(t, "vrid"),
-			Priority: rapid.Uint8().Draw(t, "priority"),
-			Interval: time.Duration(rapid.Uint8Min(1).Draw(t, "interval")) * time.Second,
-			Authentication: vrrp.Authentication{
-				Type: vrrp.AuthenticationType(rapid.Uint8().Draw(t, "type")),
-				Data: [8]byte(rapid.SliceOfN(rapid.Byte(), 8, 8).Draw(t, "data")),
-			},
-		}
-		for range rapid.IntRange(0, 255).Draw(t, "count") {
-			want.Addresses = append(want.Addresses, drawAddress(t, "address"))
-		}
-		packet, err := vrrp.Encode(want, netip.Addr{}, netip.Addr{})
+		want, source, destination := drawAdvertisement(t)
+		packet, err := vrrp.Encode(want, source, destination)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(packet, withChecksum(bytes.Clone(packet))) {
-			t.Fatalf("the checksum of %x is wrong", packet)
+		f := flight{packet, source, destination}
+		plain := want.PlainChecksum || want.Version == vrrp.Version2
+		if right := f.checksummed(len(packet), plain).packet; !bytes.Equal(packet, right) {
+			t.Fatalf("encoded %x, want the checksum of %x", packet, right)
 		}
-		got, err := vrrp.Decode(packet, netip.Addr{}, netip.Addr{})
+		got, err := f.decode()
 		if err != nil {
 			t.Fatal(err)
+		}
+		if bytes.Equal(packet, f.checksummed(len(packet), false).packet) {
+			want.PlainChecksum = false // both are the same here
 		}
 		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 			t.Fatalf("round trip (-want +got):\n%s", diff)
@@ -199,59 +216,111 @@ func TestAdvertisementsSurviveTheRoundTrip(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(keepalivedPacket())
-	f.Add(append(keepalivedPacket(), make([]byte, 26)...)) // Ethernet padding
-	f.Add(edited(2, 0))                                    // priority 0
-	f.Add(edited(3, 255))
-	f.Add(edited(0, 0x31))
-	f.Add(withChecksum(append([]byte{0x21, 1, 255, 0, 0, 255, 0, 0}, make([]byte, 8)...)))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, packet []byte) {
-		fuzzDecode(t, packet)
+	for _, packet := range [][]byte{
+		{},
+		keepalivedPacket(),
+		append(keepalivedPacket(), make([]byte, 26)...), // Ethernet padding
+		edited(2, 0), // priority 0
+		edited(3, 255),
+		edited(0, 0x41),
+		withChecksum(append([]byte{0x21, 1, 255, 0, 0, 255, 0, 0}, make([]byte, 8)...)),
+		keepalivedFlight4().packet,
+		keepalivedFlight4().checksummed(12, true).packet,
+		keepalivedFlight4().with(4, 0xff).packet, // reserved bits, the longest interval
+		keepalivedFlight6().packet,
+		keepalivedFlight6().packet[:24],
+	} {
+		f.Add(packet, false)
+		f.Add(packet, true)
+	}
+	f.Fuzz(func(t *testing.T, packet []byte, ipv6 bool) {
+		f := keepalivedFlight4()
+		if ipv6 {
+			f = keepalivedFlight6()
+		}
+		f.packet = packet
+		fuzzDecode(t, f)
 		// Random bytes rarely have a right checksum: put it right too.
 		if len(packet) >= 8 {
-			length := min(len(packet), 16+4*int(packet[3]))
-			fixed := bytes.Clone(packet)
-			withChecksum(fixed[:length])
-			fuzzDecode(t, fixed)
+			for _, plain := range []bool{false, true} {
+				fuzzDecode(t, f.checksummed(min(len(packet), f.length()), plain))
+			}
 		}
 	})
 }
 
-func fuzzDecode(t *testing.T, packet []byte) {
-	a, err := vrrp.Decode(packet, netip.Addr{}, netip.Addr{})
+// length is the length that the packet's count of addresses demands.
+func (f flight) length() int {
+	count := int(f.packet[3])
+	switch {
+	case f.packet[0]>>4 == 2:
+		return 16 + 4*count
+	case f.source.Is4():
+		return 8 + 4*count
+	}
+	return 8 + 16*count
+}
+
+func fuzzDecode(t *testing.T, f flight) {
+	a, err := f.decode()
 	if err != nil {
 		if _, ok := errors.AsType[*vrrp.RefusalError](err); !ok {
 			t.Errorf("error %v, want a *RefusalError", err)
 		}
 		return
 	}
-	encoded, err := vrrp.Encode(a, netip.Addr{}, netip.Addr{})
+	encoded, err := vrrp.Encode(a, f.source, f.destination)
 	if err != nil {
 		t.Fatalf("decoded %+v does not encode: %v", a, err)
 	}
-	// A checksum of 0xffff is as right as 0: Encode writes 0.
-	if got := packet[:len(encoded)]; !bytes.Equal(encoded, got) && !bytes.Equal(encoded, withChecksum(bytes.Clone(got))) {
-		t.Errorf("%x decodes and encodes to %x", got, encoded)
+	// What may differ: a checksum of 0xffff is as right as 0, and Encode
+	// writes 0 and no reserved bits.
+	got := flight{bytes.Clone(f.packet[:len(encoded)]), f.source, f.destination}
+	if a.Version == vrrp.Version3 {
+		got.packet[4] &= 0x0f
+	}
+	plain := a.Version == vrrp.Version2 || a.PlainChecksum
+	if right := got.checksummed(len(encoded), plain); !bytes.Equal(encoded, right.packet) {
+		t.Errorf("%x decodes and encodes to %x", f.packet, encoded)
 	}
 }
 
-func BenchmarkDecode(b *testing.B) {
-	packet := keepalivedPacket()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := vrrp.Decode(packet, netip.Addr{}, netip.Addr{}); err != nil {
-			b.Fatal(err)
-		}
+func BenchmarkDecodeInto(b *testing.B) {
+	for name, f := range benchmarked() {
+		b.Run(name, func(b *testing.B) {
+			var a vrrp.Advertisement
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := vrrp.DecodeInto(&a, f.packet, f.source, f.destination); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
-func BenchmarkEncode(b *testing.B) {
-	a := keepalivedAdvertisement()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := vrrp.Encode(a, netip.Addr{}, netip.Addr{}); err != nil {
-			b.Fatal(err)
-		}
+func BenchmarkAppend(b *testing.B) {
+	for name, f := range benchmarked() {
+		b.Run(name, func(b *testing.B) {
+			a, err := f.decode()
+			if err != nil {
+				b.Fatal(err)
+			}
+			buffer := make([]byte, 0, 64)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := vrrp.Append(buffer, a, f.source, f.destination); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func benchmarked() map[string]flight {
+	return map[string]flight{
+		"version 2":           {packet: keepalivedPacket()},
+		"version 3 over IPv4": keepalivedFlight4(),
+		"version 3 over IPv6": keepalivedFlight6(),
 	}
 }

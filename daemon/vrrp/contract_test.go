@@ -182,6 +182,7 @@ func (c *contract) checkDeadline(now time.Time, expired bool) error {
 	if expired && !deadline.After(now) {
 		return fmt.Errorf("expired at %s, and the deadline is %s", now, deadline)
 	}
+	p.Priority = 1 // it may have been lower when the timer was set
 	limit := p.AdvertisementInterval
 	switch state {
 	case vrrp.Initialize:
@@ -190,7 +191,7 @@ func (c *contract) checkDeadline(now time.Time, expired bool) error {
 		if p.Version == vrrp.Version3 {
 			p.AdvertisementInterval = max(p.AdvertisementInterval, longestInterval)
 		}
-		limit = p.ActiveDownInterval() + time.Second
+		limit = p.ActiveDownInterval()
 	case vrrp.Active:
 	}
 	if deadline.After(now.Add(limit)) {

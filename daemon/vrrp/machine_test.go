@@ -322,11 +322,18 @@ func TestSecondAnnouncementIsNotHeldUpByAdvertisements(t *testing.T) {
 
 func TestParametersAreTheCallersOwnCopy(t *testing.T) {
 	p := parameters()
+	count := 3
+	p.RivalAnnounceCount = &count
+	p.ExcludedAddresses = []netip.Addr{netip.MustParseAddr("10.0.0.210")}
+	want := slices.Concat(p.VirtualAddresses, p.ExcludedAddresses)
 	router := mustNew(t, p)
-	p.VirtualAddresses[0] = netip.IPv4Unspecified()
-	router.Parameters().VirtualAddresses[0] = netip.IPv4Unspecified()
-	if got := router.Parameters().VirtualAddresses[0]; got != parameters().VirtualAddresses[0] {
-		t.Errorf("the machine's address became %s", got)
+	for _, p := range []vrrp.Parameters{p, router.Parameters()} {
+		p.VirtualAddresses[0], p.ExcludedAddresses[0] = netip.IPv4Unspecified(), netip.IPv4Unspecified()
+		*p.RivalAnnounceCount = 9
+	}
+	p = router.Parameters()
+	if got := slices.Concat(p.VirtualAddresses, p.ExcludedAddresses); !slices.Equal(got, want) || *p.RivalAnnounceCount != 3 {
+		t.Errorf("the machine's became %s and %d", got, *p.RivalAnnounceCount)
 	}
 }
 
@@ -342,7 +349,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		{"interval 400ms", func(p *vrrp.Parameters) { p.AdvertisementInterval = 400 * time.Millisecond }},
 		{"interval 4m16s", func(p *vrrp.Parameters) { p.AdvertisementInterval = 256 * time.Second }},
 		{"primary address invalid IP", func(p *vrrp.Parameters) { p.PrimaryAddress = netip.Addr{} }},
-		{"primary address fe80::1", func(p *vrrp.Parameters) { p.PrimaryAddress = netip.MustParseAddr("fe80::1") }},
+		{"primary address fe80::1 is not IPv4, which version 2 needs", func(p *vrrp.Parameters) { p.PrimaryAddress = netip.MustParseAddr("fe80::1") }},
 		{"primary address ::ffff:10.0.0.1", func(p *vrrp.Parameters) { p.PrimaryAddress = netip.MustParseAddr("::ffff:10.0.0.1") }},
 		{"no virtual addresses", func(p *vrrp.Parameters) { p.VirtualAddresses = nil }},
 		{"256 addresses", func(p *vrrp.Parameters) { p.VirtualAddresses = make([]netip.Addr, 256) }},
@@ -352,6 +359,36 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		}},
 		{"authentication type 2", func(p *vrrp.Parameters) { p.Authentication.Type = 2 }},
 		{"data without", func(p *vrrp.Parameters) { p.Authentication.Data[0] = 1 }},
+		{"version 3 has no authentication", func(p *vrrp.Parameters) {
+			p.Version, p.Authentication.Type = vrrp.Version3, vrrp.AuthenticationPass
+		}},
+		{"interval 15ms is not 10ms to 40.95s", func(p *vrrp.Parameters) {
+			p.Version, p.AdvertisementInterval = vrrp.Version3, 15*time.Millisecond
+		}},
+		{"primary address fe80::1%eth0 is not unicast", func(p *vrrp.Parameters) {
+			p.Version, p.PrimaryAddress = vrrp.Version3, netip.MustParseAddr("fe80::1%eth0")
+		}},
+		{"virtual address 10.0.0.200 is not unicast IPv6", func(p *vrrp.Parameters) {
+			p.Version, p.PrimaryAddress = vrrp.Version3, netip.MustParseAddr("fe80::1")
+		}},
+		{"excluded address 224.0.0.1 is not unicast", func(p *vrrp.Parameters) {
+			p.ExcludedAddresses = []netip.Addr{netip.MustParseAddr("224.0.0.1")}
+		}},
+		{"excluded address 10.0.0.200 is there twice", func(p *vrrp.Parameters) {
+			p.ExcludedAddresses = p.VirtualAddresses
+		}},
+		{"rival announce count -1", func(p *vrrp.Parameters) {
+			count := -1
+			p.RivalAnnounceCount = &count
+		}},
+		{"rival announce delay -1s", func(p *vrrp.Parameters) { p.RivalAnnounceDelay = -time.Second }},
+		{"announce refresh -1s", func(p *vrrp.Parameters) { p.AnnounceRefresh = -time.Second }},
+		{"announce refresh count 0 is not at least 1", func(p *vrrp.Parameters) { p.AnnounceRefresh = time.Second }},
+		{"preempt delay -1s", func(p *vrrp.Parameters) { p.PreemptDelay = -time.Second }},
+		{"startup delay -1s", func(p *vrrp.Parameters) { p.StartupDelay = -time.Second }},
+		{"101 down timer adverts", func(p *vrrp.Parameters) { p.DownTimerAdverts = 101 }},
+		{"fast preempt 3", func(p *vrrp.Parameters) { p.FastPreempt = 3 }},
+		{"peer loss 3", func(p *vrrp.Parameters) { p.PeerLoss = 3 }},
 		{"announce count -1", func(p *vrrp.Parameters) { p.AnnounceCount = -1 }},
 		{"announce delay -1s", func(p *vrrp.Parameters) { p.AnnounceDelay = -time.Second }},
 	}
@@ -366,33 +403,232 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestAdvertisementInBackupAllocatesNothing(t *testing.T) {
-	for _, priority := range []uint8{0, 50, 150} {
-		router := mustNew(t, parameters())
-		router.Step(beginning(), vrrp.Startup{})
-		var event vrrp.Event = heard(priority)
-		if n := testing.AllocsPerRun(100, func() { router.Step(beginning(), event) }); n != 0 {
-			t.Errorf("%v allocations for priority %d", n, priority)
+func TestRepeatedPriority0DoesNotHoldTheBackup(t *testing.T) {
+	router := mustNew(t, parameters())
+	router.Step(beginning(), vrrp.Startup{})
+	for after := time.Duration(0); after < 600*time.Millisecond; after += 100 * time.Millisecond {
+		router.Step(beginning().Add(after), heard(0))
+	}
+	if want := beginning().Add(router.Parameters().SkewTime()); !deadline(t, router).Equal(want) {
+		t.Errorf("deadline %s, want Skew_Time after the first: %s", deadline(t, router), want)
+	}
+}
+
+func TestPriority0DoesNotDelayAnEarlierEnd(t *testing.T) {
+	router := mustNew(t, parameters())
+	router.Step(beginning(), vrrp.Startup{})
+	before := deadline(t, router)
+	router.Step(before.Add(-time.Millisecond), heard(0))
+	if !deadline(t, router).Equal(before) {
+		t.Errorf("deadline %s, want %s as before", deadline(t, router), before)
+	}
+}
+
+func TestSkewTimeOfVersion3IsAPartOfTheInterval(t *testing.T) {
+	p := parameters()
+	p.Version = vrrp.Version3
+	for _, test := range []struct {
+		priority   uint8
+		adverts    int
+		interval   time.Duration
+		skew, down time.Duration
+	}{
+		{100, 0, time.Second, 609_375_000, 3_609_375_000},
+		{100, 0, 10 * time.Millisecond, 6_093_750, 36_093_750},
+		{254, 3, 40950 * time.Millisecond, 319_921_875, 123_169_921_875},
+		{255, 2, 100 * time.Millisecond, 390_625, 200_390_625},
+	} {
+		p.Priority, p.DownTimerAdverts, p.AdvertisementInterval = test.priority, test.adverts, test.interval
+		if got := p.SkewTime(); got != test.skew {
+			t.Errorf("priority %d, %s: Skew_Time %s, want %s", test.priority, test.interval, got, test.skew)
+		}
+		if got := p.ActiveDownInterval(); got != test.down {
+			t.Errorf("priority %d, %s: Active_Down_Interval %s, want %s", test.priority, test.interval, got, test.down)
 		}
 	}
 }
 
-func BenchmarkStep(b *testing.B) {
-	b.Run("received in Backup", func(b *testing.B) {
-		router := mustNew(b, parameters())
-		router.Step(beginning(), vrrp.Startup{})
-		var event vrrp.Event = heard(150)
-		b.ReportAllocs()
-		for b.Loop() {
-			router.Step(beginning(), event)
+func TestFastPreemptAdvertNeedsTheActivesOwnFall(t *testing.T) {
+	tests := []struct {
+		name  string
+		heard []vrrp.Received
+		edit  func(*vrrp.Parameters)
+		fast  bool
+	}{
+		{"it fell", []vrrp.Received{heard(150), heard(80)}, nil, true},
+		{"it fell, but not below", []vrrp.Received{heard(150), heard(120)}, nil, false},
+		{"it was below before", []vrrp.Received{heard(90), heard(80)}, nil, false},
+		{"another is below", []vrrp.Received{heard(150), from("10.0.0.103", heard(80))}, nil, false},
+		{"no preemption", []vrrp.Received{heard(150), heard(80)}, func(p *vrrp.Parameters) { p.NoPreempt = true }, false},
+		{"a delay", []vrrp.Received{heard(150), heard(80)}, func(p *vrrp.Parameters) { p.PreemptDelay = time.Hour }, false},
+		{"off", []vrrp.Received{heard(150), heard(80)}, func(p *vrrp.Parameters) { p.FastPreempt = vrrp.FastPreemptOff }, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := parameters()
+			p.FastPreempt = vrrp.FastPreemptAdvert
+			if test.edit != nil {
+				test.edit(&p)
+			}
+			router := mustNew(t, p)
+			router.Step(beginning(), vrrp.Startup{})
+			for _, e := range test.heard {
+				router.Step(beginning(), e)
+			}
+			if fast := deadline(t, router).Equal(beginning().Add(p.SkewTime())); fast != test.fast {
+				t.Errorf("deadline %s after the beginning", deadline(t, router).Sub(beginning()))
+			}
+		})
+	}
+}
+
+func from(source string, e vrrp.Received) vrrp.Received {
+	e.Source = netip.MustParseAddr(source)
+	return e
+}
+
+func TestCurrentActiveIsWhoWasHeardLast(t *testing.T) {
+	router := mustNew(t, parameters())
+	expect := func(want string) {
+		t.Helper()
+		if got := router.CurrentActive(); got.String() != want {
+			t.Errorf("current Active %s, want %s", got, want)
 		}
+	}
+	const none = "invalid IP"
+	router.Step(beginning(), vrrp.Startup{})
+	expect(none)
+	router.Step(beginning(), heard(150))
+	expect("10.0.0.102")
+	router.Step(beginning(), from("10.0.0.103", heard(50))) // discarded, but there
+	expect("10.0.0.103")
+	router.Step(beginning(), from("10.0.0.103", heard(0)))
+	expect(none)
+	router.Step(deadline(t, router), vrrp.TimerExpired{})
+	expect(none)
+	router.Step(beginning().Add(time.Second), heard(150))
+	expect("10.0.0.102")
+}
+
+func TestAnOwnerThatResignedDoesNotAnswerAsBackup(t *testing.T) {
+	p := parameters()
+	p.Priority = 255
+	router := mustNew(t, p)
+	router.Step(beginning(), vrrp.Startup{})
+	router.Step(beginning(), vrrp.Resign{})
+	actions := router.Step(beginning(), heard(50))
+	want := []vrrp.Action{vrrp.Discard{Source: heard(50).Source, Refusal: vrrp.RefusedOwner}}
+	if !slices.Equal(actions, want) {
+		t.Errorf("got %v, want %v", actions, want)
+	}
+}
+
+func TestActiveRefusesTheOtherFamily(t *testing.T) {
+	p := parameters()
+	p.Version = vrrp.Version3
+	router := mustNew(t, p)
+	router.Step(beginning(), vrrp.Startup{})
+	e := from("fe80::1", heard(150))
+	e.Advertisement.Version = vrrp.Version3
+	want := []vrrp.Action{vrrp.Discard{Source: e.Source, Refusal: vrrp.RefusedSource}}
+	if actions := router.Step(beginning(), e); !slices.Equal(actions, want) {
+		t.Errorf("got %v, want %v", actions, want)
+	}
+}
+
+func TestCheckAddresses(t *testing.T) {
+	addresses := func(list ...string) (parsed []netip.Addr) {
+		for _, s := range list {
+			parsed = append(parsed, netip.MustParseAddr(s))
+		}
+		return parsed
+	}
+	tests := []struct {
+		heard []netip.Addr
+		same  bool
+	}{
+		{addresses("10.0.0.3", "10.0.0.1", "10.0.0.2"), true},
+		{addresses("10.0.0.1", "10.0.0.2", "10.0.0.3"), true},
+		{addresses("10.0.0.1", "10.0.0.2"), false},
+		{addresses("10.0.0.1", "10.0.0.2", "10.0.0.2"), false},
+		{addresses("10.0.0.1", "10.0.0.2", "10.0.0.4"), false},
+		{addresses("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"), false},
+		{nil, false},
+	}
+	p := parameters()
+	p.CheckAddresses = true
+	p.VirtualAddresses = tests[0].heard
+	for _, test := range tests {
+		router := mustNew(t, p)
+		router.Step(beginning(), vrrp.Startup{})
+		e := heard(150)
+		e.Advertisement.Addresses = test.heard
+		actions := router.Step(beginning(), e)
+		refused := len(actions) == 1 && actions[0] == vrrp.Action(vrrp.Discard{Source: e.Source, Refusal: vrrp.RefusedAddresses})
+		if refused == test.same {
+			t.Errorf("%s: %v", test.heard, actions)
+		}
+	}
+}
+
+// TestSteadyStateAllocatesNothing holds for whatever is heard again and again,
+// believed or refused, and for the advertisements of the Active.
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	backup := mustNew(t, parameters())
+	backup.Step(beginning(), vrrp.Startup{})
+	active, now := newActive(t, parameters())
+	refused := heard(150)
+	refused.Advertisement.VRID++
+	for _, e := range []vrrp.Received{heard(0), heard(50), heard(150), refused} {
+		allocatesNothing(t, "Backup", func() { backup.Step(now, e) })
+	}
+	for _, e := range []vrrp.Received{heard(0), heard(50), refused} {
+		allocatesNothing(t, "Active", func() { active.Step(now, e) })
+	}
+	allocatesNothing(t, "advertising", func() {
+		now = now.Add(time.Second)
+		active.Step(now, vrrp.TimerExpired{})
 	})
+}
+
+func allocatesNothing(t *testing.T, what string, f func()) {
+	t.Helper()
+	f()
+	if n := testing.AllocsPerRun(100, f); n != 0 {
+		t.Errorf("%s: %v allocations", what, n)
+	}
+}
+
+func BenchmarkStep(b *testing.B) {
+	refused := heard(150)
+	refused.Advertisement.VRID++
+	for _, bench := range []struct {
+		name  string
+		event vrrp.Received
+	}{{"received in Backup", heard(150)}, {"discarded in Backup", heard(50)}, {"refused", refused}} {
+		b.Run(bench.name, func(b *testing.B) {
+			router := mustNew(b, parameters())
+			router.Step(beginning(), vrrp.Startup{})
+			b.ReportAllocs()
+			for b.Loop() {
+				router.Step(beginning(), bench.event)
+			}
+		})
+	}
 	b.Run("advertising", func(b *testing.B) {
 		router, now := newActive(b, parameters())
 		b.ReportAllocs()
 		for b.Loop() {
 			now = now.Add(time.Second)
 			router.Step(now, vrrp.TimerExpired{})
+		}
+	})
+	b.Run("rival of Active", func(b *testing.B) {
+		router, now := newActive(b, parameters())
+		e := heard(50)
+		b.ReportAllocs()
+		for b.Loop() {
+			router.Step(now, e)
 		}
 	})
 }

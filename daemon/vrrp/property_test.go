@@ -232,8 +232,9 @@ func TestHealedGroupsAreActiveTogether(t *testing.T) {
 		const members = 2
 		s := drawSegment(t, members)
 		disturb(t, s)
+		resume(t, s)
 		for _, n := range s.nodes { // one priority for a group
-			if n.running && !n.paused {
+			if n.running {
 				must(t, s.step(n, vrrp.PriorityChanged{Priority: n.group.members[0].contract.router.Parameters().Priority}))
 			}
 		}
@@ -302,12 +303,16 @@ func disturb(t *rapid.T, s *segment) {
 // heal undoes what disturb did, and lets the timers run out.
 func heal(t *rapid.T, s *segment) {
 	s.heal()
+	resume(t, s)
+	must(t, s.advance(30*time.Second))
+}
+
+func resume(t *rapid.T, s *segment) {
 	for _, n := range s.nodes {
 		if n.running {
 			must(t, s.resume(n))
 		}
 	}
-	must(t, s.advance(30*time.Second))
 }
 
 func checkOneActive(nodes []*node) error {
