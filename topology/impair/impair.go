@@ -21,13 +21,14 @@ const (
 	vrrpSetName   = "drop_vrrp_from"
 	protocolVRRP  = 112 // RFC 9568 §5.1.1.4
 	protocolAt    = 9   // offset of Protocol in the IPv4 header (RFC 791 §3.1)
+	nextHeaderAt  = 6   // offset of Next Header in the IPv6 header (RFC 8200 §3)
 	nameRegister  = 1   // 16 bytes, the size of an interface's name
 	valueRegister = 1
 )
 
 // Install makes the tree in the switch's namespace: a bridge table with one
-// set of ports whose hosts' VRRP advertisements (IPv4 protocol 112, nothing
-// else) are dropped on their way into the bridge.
+// set of ports whose hosts' VRRP advertisements (IP protocol 112, nothing else)
+// are dropped on their way into the bridge.
 func Install(network ns.NetNS) (*Tree, error) {
 	t := &Tree{network: network}
 	conn, err := t.open()
@@ -43,7 +44,8 @@ func Install(network ns.NetNS) (*Tree, error) {
 	if err := conn.AddSet(t.vrrp, nil); err != nil {
 		return nil, fmt.Errorf("nftables: add set %s: %w", vrrpSetName, err)
 	}
-	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: dropVRRP(t.vrrp)})
+	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: dropVRRP(t.vrrp, unix.ETH_P_IP, protocolAt)})
+	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: dropVRRP(t.vrrp, unix.ETH_P_IPV6, nextHeaderAt)})
 	if err := conn.Flush(); err != nil {
 		return nil, fmt.Errorf("nftables: install the switch's tree: %w "+
 			"(it needs nftables for bridges; if it is a module, load it as root: modprobe nft_meta_bridge)", err)
@@ -51,13 +53,14 @@ func Install(network ns.NetNS) (*Tree, error) {
 	return t, nil
 }
 
-// dropVRRP is: iifname @set ether type ip ip protocol 112 counter drop.
-func dropVRRP(set *nftables.Set) []expr.Any {
+// dropVRRP is: iifname @set ip protocol 112 counter drop, or the same for ip6
+// nexthdr.
+func dropVRRP(set *nftables.Set, etherType uint16, protocolAt uint32) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: nameRegister},
 		&expr.Lookup{SourceRegister: nameRegister, SetName: set.Name, SetID: set.ID},
 		&expr.Meta{Key: expr.MetaKeyPROTOCOL, Register: valueRegister},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: valueRegister, Data: binaryutil.BigEndian.PutUint16(unix.ETH_P_IP)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: valueRegister, Data: binaryutil.BigEndian.PutUint16(etherType)},
 		&expr.Payload{DestRegister: valueRegister, Base: expr.PayloadBaseNetworkHeader, Offset: protocolAt, Len: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: valueRegister, Data: []byte{protocolVRRP}},
 		&expr.Counter{},

@@ -35,7 +35,9 @@ func inSandbox(args []string) error {
 	spec := topology.Spec{Name: "two", Segments: []topology.Segment{{Name: "lan"}}}
 	for i, name := range []string{"node1", "node2"} {
 		spec.Hosts = append(spec.Hosts, topology.Host{Name: name, Links: []topology.Link{{
-			Interface: "eth0", Segment: "lan", Addresses: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.0.0.10%d/24", i+1))},
+			Interface: "eth0", Segment: "lan", Addresses: []netip.Prefix{
+				netip.MustParsePrefix(fmt.Sprintf("10.0.0.10%d/24", i+1)), netip.MustParsePrefix(fmt.Sprintf("fd00::10%d/64", i+1)),
+			},
 		}}})
 	}
 	l, err := lab.Up(spec)
@@ -53,21 +55,22 @@ func inSandbox(args []string) error {
 				return err
 			}
 		}
-		passed, err := passes(l)
-		if err != nil {
+		passed4, err4 := passes(l, unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{10, 0, 0, 102}})
+		passed6, err6 := passes(l, unix.AF_INET6, &unix.SockaddrInet6{Addr: netip.MustParseAddr("fd00::102").As16()})
+		if err := errors.Join(err4, err6); err != nil {
 			return err
 		}
-		fmt.Println("drop", drop, "passed", passed)
+		fmt.Println("drop", drop, "passed", passed4, passed6)
 	}
 	return l.Down()
 }
 
 // passes sends a VRRP packet and then one of another protocol, and says
 // whether the first had come when the second did.
-func passes(l *lab.Lab) (bool, error) {
+func passes(l *lab.Lab, family int, to unix.Sockaddr) (bool, error) {
 	raw := func(host string, protocol int) (fd int, err error) {
 		err = l.Host(host).Network.Do(func(ns.NetNS) error {
-			fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+			fd, err = unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 			return err
 		})
 		return fd, err
@@ -84,7 +87,6 @@ func passes(l *lab.Lab) (bool, error) {
 		defer unix.Close(fd)
 		fds[i] = fd
 	}
-	to := &unix.SockaddrInet4{Addr: [4]byte{10, 0, 0, 102}}
 	if err := errors.Join(unix.Sendto(fds[0], []byte("first"), 0, to), unix.Sendto(fds[1], []byte("second"), 0, to)); err != nil {
 		return false, err
 	}
@@ -115,7 +117,7 @@ func TestDropVRRPDropsNothingElse(t *testing.T) {
 	if err := box.Wait(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	const want = "drop false passed true\ndrop true passed false\ndrop false passed true\n"
+	const want = "drop false passed true true\ndrop true passed false false\ndrop false passed true true\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}

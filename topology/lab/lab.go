@@ -66,8 +66,8 @@ func (l *Lab) build() error {
 	if l.switches, err = l.namespace(topology.SwitchName); err != nil {
 		return err
 	}
-	if err := l.switches.Do(func(ns.NetNS) error { return quietIPv6() }); err != nil {
-		return err
+	if err := l.switches.Do(func(ns.NetNS) error { return setIPv6("disable_ipv6", "1") }); err != nil {
+		return fmt.Errorf("switch: keep its ports from speaking IPv6: %w", err)
 	}
 	if l.handle, err = netlink.NewHandleAt(netns.NsHandle(l.switches.Fd()), unix.NETLINK_ROUTE); err != nil {
 		return fmt.Errorf("open rtnetlink in the switch: %w", err)
@@ -83,6 +83,10 @@ func (l *Lab) build() error {
 		l.hosts[spec.Name] = host
 		if host.Network, err = l.namespace(spec.Name); err != nil {
 			return err
+		}
+		// An address is of use at once: nobody here has it already.
+		if err := host.Network.Do(func(ns.NetNS) error { return setIPv6("accept_dad", "0") }); err != nil {
+			return fmt.Errorf("host %s: turn off IPv6 duplicate address detection: %w", spec.Name, err)
 		}
 		for number, link := range spec.Links {
 			built := Link{Link: link, Port: portName(spec.Name, number, index), MAC: macOf(index, number)}
@@ -123,12 +127,13 @@ func (l *Lab) namespace(name string) (ns.NetNS, error) {
 	return ns.GetNS(filepath.Join(netnsDir, name))
 }
 
-// quietIPv6 keeps the switch's own ports from speaking IPv6 on the segments.
-func quietIPv6() error {
+// setIPv6 sets a sysctl for every interface of the caller's namespace, now and
+// later. A kernel without IPv6 needs none.
+func setIPv6(name, value string) error {
 	for _, scope := range []string{"all", "default"} {
-		path := "/proc/sys/net/ipv6/conf/" + scope + "/disable_ipv6"
-		if err := os.WriteFile(path, []byte("1"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("switch: %w", err)
+		path := filepath.Join("/proc/sys/net/ipv6/conf", scope, name)
+		if err := os.WriteFile(path, []byte(value), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
 		}
 	}
 	return nil

@@ -202,6 +202,14 @@ func TestHostIsAMachineOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestIPv6AddressesAreOfUseAtOnce(t *testing.T) {
+	t.Setenv("SCRIPT", `ip -6 -o address show dev eth0 tentative; ip -6 -o address show dev eth0 scope link | grep -o "fe80::[^ ]*"
+		ip address add fd00::1/64 dev eth0; ip -6 -o address show dev eth0 tentative`)
+	if got := run(t, "shell"); got != "fe80::ff:fe00:1/64\nexit status 0\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestSharedDirectoryIsSeenInHosts(t *testing.T) {
 	t.Setenv("SCRIPT", "echo hello > "+sandbox.Dir+"/file")
 	directory := t.TempDir()
