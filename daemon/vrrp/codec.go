@@ -184,7 +184,7 @@ func Append(dst []byte, a Advertisement, source, destination netip.Addr) ([]byte
 	}
 	message := dst[start:]
 	sum := sumOf(message)
-	if a.Version == Version3 && !(a.PlainChecksum && source.Is4()) {
+	if a.Version == Version3 && (!a.PlainChecksum || !source.Is4()) {
 		sum += sumOfPseudoHeader(len(message), source, destination)
 	}
 	binary.BigEndian.PutUint16(message[6:], fold(sum))

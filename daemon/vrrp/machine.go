@@ -149,6 +149,11 @@ func (r *VirtualRouter) State() State { return r.state }
 // when the Active resigned or was lost, and in other states.
 func (r *VirtualRouter) CurrentActive() netip.Addr { return r.active }
 
+// ActiveInterval is Active_Adver_Interval (RFC 9568 §6.1): what a Backup of
+// version 3 last learned, else the Advertisement_Interval. Where the two
+// differ, a user should be told (RFC 9568 §7.1).
+func (r *VirtualRouter) ActiveInterval() time.Duration { return r.activeInterval }
+
 // Parameters are those in force, with the priority as last changed. The lists
 // of addresses are the caller's own copy.
 func (r *VirtualRouter) Parameters() Parameters { return r.parameters.clone() }

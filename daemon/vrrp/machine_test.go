@@ -568,7 +568,18 @@ func TestCheckAddresses(t *testing.T) {
 		if refused == test.same {
 			t.Errorf("%s: %v", test.heard, actions)
 		}
+		e.Advertisement.Priority = 255 // whose list is right in any case
+		if actions := mustStarted(t, p).Step(beginning(), e); len(actions) != 0 {
+			t.Errorf("%s of the owner: %v", test.heard, actions)
+		}
 	}
+}
+
+func mustStarted(t *testing.T, p vrrp.Parameters) *vrrp.VirtualRouter {
+	t.Helper()
+	router := mustNew(t, p)
+	router.Step(beginning(), vrrp.Startup{})
+	return router
 }
 
 // TestSteadyStateAllocatesNothing holds for whatever is heard again and again,

@@ -54,7 +54,7 @@ func (r *VirtualRouter) refusal(e *Received) Refusal {
 		return RefusedAuthentication
 	case !r.acceptsInterval(a.Interval):
 		return RefusedInterval
-	case p.CheckAddresses && !r.known.equals(a.Addresses):
+	case p.CheckAddresses && a.Priority != priorityOwner && !r.known.equals(a.Addresses):
 		return RefusedAddresses
 	case p.Priority == priorityOwner:
 		return RefusedOwner

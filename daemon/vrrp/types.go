@@ -155,7 +155,8 @@ type Parameters struct {
 	// has, 1 to 100; 0 stands for the RFC's 3.
 	DownTimerAdverts int
 	// CheckAddresses refuses advertisements whose list of addresses is another
-	// one, in whatever order. RFC 9568 §7.1 and RFC 3768 §7.1 leave it open.
+	// one, in whatever order, but for those of an address owner. RFC 9568 §7.1
+	// and RFC 3768 §7.1 leave it open.
 	CheckAddresses bool
 	FastPreempt    FastPreempt
 	PeerLoss       PeerLoss
