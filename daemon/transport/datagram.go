@@ -14,32 +14,48 @@ import (
 // their age says nothing of the sender.
 const waitMax = 5 * time.Millisecond
 
-// arrival is when a packet came that is read at now, by the kernel's timestamp
-// (SO_TIMESTAMPNS of socket(7)) in its control message.
-func arrival(control []byte, now time.Time) time.Time {
-	messages, err := unix.ParseSocketControlMessage(control)
-	if err != nil {
-		return now
-	}
-	for _, m := range messages {
-		if m.Header.Level != unix.SOL_SOCKET || m.Header.Type != unix.SCM_TIMESTAMPNS || len(m.Data) < 16 {
-			continue
-		}
-		stamp := time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:])))
-		// The kernel's is the time of day: compare it with ours, and go back
-		// on the monotonic clock.
-		if age := now.Round(0).Sub(stamp); age > 0 && age <= waitMax {
-			return now.Add(-age)
-		}
+// arrival is when a packet came that is read at now and that the kernel
+// stamped with its time of day.
+func arrival(stamp, now time.Time) time.Time {
+	// Compare the kernel's time of day with ours, and go back on the
+	// monotonic clock.
+	if age := now.Round(0).Sub(stamp); age > 0 && age <= waitMax {
+		return now.Add(-age)
 	}
 	return now
 }
 
-// Datagram is a received IPv4 packet.
+// parseControl reads the control messages that the options of receiving ask
+// for (socket(7), ipv6(7)).
+func parseControl(b []byte) told {
+	t := told{hopLimit: -1}
+	for len(b) > 0 {
+		header, data, rest, err := unix.ParseOneSocketControlMessage(b)
+		if err != nil {
+			return t
+		}
+		b = rest
+		switch {
+		case header.Level == unix.SOL_SOCKET && header.Type == unix.SCM_TIMESTAMPNS && len(data) >= 16:
+			t.stamp = time.Unix(int64(binary.NativeEndian.Uint64(data)), int64(binary.NativeEndian.Uint64(data[8:])))
+		case header.Level == unix.SOL_SOCKET && header.Type == unix.SO_RXQ_OVFL && len(data) >= 4:
+			t.overflow = binary.NativeEndian.Uint32(data)
+		case header.Level == unix.IPPROTO_IPV6 && header.Type == unix.IPV6_HOPLIMIT && len(data) >= 4:
+			t.hopLimit = int(binary.NativeEndian.Uint32(data))
+		case header.Level == unix.IPPROTO_IPV6 && header.Type == unix.IPV6_PKTINFO && len(data) >= 16:
+			t.destination = netip.AddrFrom16([16]byte(data))
+		}
+	}
+	return t
+}
+
+// Datagram is a received packet. IPv6 addresses have no zone.
 type Datagram struct {
 	Source, Destination netip.Addr
-	TTL                 uint8
+	TTL                 uint8 // or hop limit
+	Protocol            uint8
 	Payload             []byte // what follows the IP header
+	Packet              []byte // IPv4 only: the whole, header first
 	// Arrived is when the kernel took the packet from the interface. A packet
 	// that waited for longer than some milliseconds, because the process was
 	// not running, counts from when it was read.
@@ -52,7 +68,7 @@ type HeaderError struct {
 	Detail string
 }
 
-func (e *HeaderError) Error() string { return "malformed IPv4 packet: " + e.Detail }
+func (e *HeaderError) Error() string { return "malformed packet: " + e.Detail }
 
 // Offsets and masks of the IPv4 header (RFC 791 §3.1).
 const (
@@ -60,6 +76,7 @@ const (
 	offsetTotalLength  = 2
 	offsetFragment     = 6
 	offsetTTL          = 8
+	offsetProtocol     = 9
 	offsetSource       = 12
 	offsetDestination  = 16
 	moreFragments      = 0x2000
@@ -96,6 +113,8 @@ func parseIPv4(b []byte) (Datagram, error) {
 		Source:      source,
 		Destination: destination,
 		TTL:         b[offsetTTL],
+		Protocol:    b[offsetProtocol],
 		Payload:     b[header:total],
+		Packet:      b[:total],
 	}, nil
 }

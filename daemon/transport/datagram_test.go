@@ -129,7 +129,7 @@ func TestArrival(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if age := now.Sub(arrival(test.control, now)); age != test.age {
+			if age := now.Sub(arrival(parseControl(test.control).stamp, now)); age != test.age {
 				t.Errorf("age %s, want %s", age, test.age)
 			}
 		})

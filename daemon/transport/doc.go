@@ -1,6 +1,7 @@
-// Package transport holds the daemon's sockets: VRRP advertisements over
-// multicast (Conn), gratuitous ARP (Announcer), and the timer that wakes the
-// loop (Alarm).
+// Package transport holds the daemon's sockets: VRRP advertisements over IPv4
+// and IPv6, to a multicast group or to unicast peers (Conn, Sender),
+// gratuitous ARP and unsolicited Neighbor Advertisements (Announcer), and the
+// timer that wakes the loop (Alarm).
 //
 // Everything is opened beforehand, so that a takeover opens nothing. All
 // descriptors are non-blocking and wait in Go's poller. Nothing here reads a
@@ -12,6 +13,7 @@
 // It may import the standard library and golang.org/x/sys. It does not know
 // what an advertisement means, nor addresses on interfaces.
 //
-// Sources: RFC 3768 §5.2, RFC 9568 §5.1, RFC 5227 §3, and the manual pages
-// ip(7), raw(7), packet(7) and timerfd_create(2).
+// Sources: RFC 9568 §5.1, RFC 3768 §5.2, RFC 5227 §3, RFC 4861 §7.2.6, and the
+// manual pages ip(7), ipv6(7), raw(7), packet(7), socket(7), sendmmsg(2) and
+// timerfd_create(2).
 package transport

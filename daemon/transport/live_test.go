@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"net/netip"
 	"os"
@@ -139,13 +140,13 @@ func TestLiveConnSendsAsRFC3768Says(t *testing.T) {
 		if d.Arrived.Before(before) || d.Arrived.After(time.Now()) {
 			t.Errorf("arrived %s after sending", d.Arrived.Sub(before))
 		}
-		if tos := to.buffer[1]; tos != trafficClass {
+		if tos := d.Packet[1]; tos != trafficClass {
 			t.Errorf("type of service %#x, want %#x", tos, trafficClass)
 		}
 		// Nothing comes back to the sender, and nothing is left.
 		for _, c := range []*Conn{from, to} {
 			if _, err := c.Receive(); !errors.Is(err, ErrEmpty) {
-				t.Errorf("%s: %v, want ErrEmpty", c.name, err)
+				t.Errorf("%s: %v, want ErrEmpty", c.settings.Interface, err)
 			}
 		}
 	})
@@ -217,13 +218,13 @@ func TestLiveAnnouncerAnnounces(t *testing.T) {
 		if err := announcer.Announce(address, 3); err != nil {
 			t.Fatal(err)
 		}
-		want := *gratuitousARP(a.Attrs().HardwareAddr, address)
+		want := gratuitousARP(a.Attrs().HardwareAddr, address)
 		for n := range 3 {
-			var got frame
-			if _, _, err := unix.Recvfrom(fd, got[:], 0); err != nil {
+			got := make([]byte, arpFrameBytes)
+			if _, _, err := unix.Recvfrom(fd, got, 0); err != nil {
 				t.Fatalf("frame %d: %v", n, err)
 			}
-			if got != want {
+			if !bytes.Equal(got, want) {
 				t.Errorf("frame %d: %x, want %x", n, got, want)
 			}
 		}
