@@ -209,7 +209,6 @@ func (r *VirtualRouter) resign(now time.Time, reason, skewed string) {
 	}
 	r.append(r.advertise(0))
 	r.removeAddresses()
-	r.activeInterval = r.parameters.AdvertisementInterval
 	r.becomeBackup(now, reason)
 	if skewed != "" {
 		r.skew(now, skewed)

@@ -448,6 +448,67 @@ func TestSkewTimeOfVersion3IsAPartOfTheInterval(t *testing.T) {
 	}
 }
 
+func TestBackupLearnsTheIntervalAndTheActiveForgetsIt(t *testing.T) {
+	p := parameters()
+	p.Version, p.AdvertisementInterval = vrrp.Version3, 500*time.Millisecond
+	router := mustStarted(t, p)
+	expect := func(what string, interval, deadlineAfter time.Duration, now time.Time) {
+		t.Helper()
+		if got := router.ActiveInterval(); got != interval {
+			t.Errorf("%s: Active_Adver_Interval %s, want %s", what, got, interval)
+		}
+		if got := deadline(t, router).Sub(now); got != deadlineAfter {
+			t.Errorf("%s: deadline after %s, want %s", what, got, deadlineAfter)
+		}
+	}
+	said := func(priority uint8) vrrp.Received {
+		e := heard(priority)
+		e.Advertisement.Version, e.Advertisement.Interval = vrrp.Version3, 2*time.Second
+		return e
+	}
+	now := beginning()
+	expect("Startup", p.AdvertisementInterval, p.ActiveDownInterval(), now)
+	router.Step(now, said(50))
+	expect("discarded", p.AdvertisementInterval, p.ActiveDownInterval(), now)
+	router.Step(now, said(150))
+	expect("believed", 2*time.Second, 7_218_750_000, now)
+	router.Step(now, said(0))
+	expect("priority 0", 2*time.Second, 1_218_750_000, now)
+	now = deadline(t, router)
+	router.Step(now, vrrp.TimerExpired{})
+	expect("Active", p.AdvertisementInterval, p.AdvertisementInterval, now)
+	router.Step(now, vrrp.Resign{})
+	expect("resigned", p.AdvertisementInterval, p.ActiveDownInterval(), now)
+	router.Step(now, said(150))
+	router.Step(now, vrrp.Shutdown{})
+	router.Step(now, vrrp.Startup{})
+	expect("Startup again", p.AdvertisementInterval, p.ActiveDownInterval(), now)
+}
+
+func TestPreemptDelayBeginsAnewAfterABetterActive(t *testing.T) {
+	p := parameters()
+	p.PreemptDelay = 5 * time.Second
+	router := mustStarted(t, p)
+	for _, step := range []struct {
+		after    time.Duration
+		priority uint8
+		letBe    bool
+	}{
+		{1 * time.Second, 50, true}, // the delay begins
+		{3 * time.Second, 150, true},
+		{6 * time.Second, 50, true}, // and again
+		{9 * time.Second, 50, true},
+		{11 * time.Second, 50, false},
+	} {
+		now := beginning().Add(step.after)
+		before := deadline(t, router)
+		router.Step(now, heard(step.priority))
+		if letBe := !deadline(t, router).Equal(before); letBe != step.letBe {
+			t.Errorf("priority %d at %s is let be: %t", step.priority, step.after, letBe)
+		}
+	}
+}
+
 func TestFastPreemptAdvertNeedsTheActivesOwnFall(t *testing.T) {
 	tests := []struct {
 		name  string

@@ -35,6 +35,7 @@ func (r *VirtualRouter) becomeActive(now time.Time, reason string) {
 		}
 	}
 	r.enter(Active, reason)
+	r.activeInterval = p.AdvertisementInterval
 	r.timers.adver = now.Add(p.AdvertisementInterval)
 	if p.AnnounceCount > 0 && p.AnnounceDelay > 0 {
 		r.timers.announceAgain = now.Add(p.AnnounceDelay)
@@ -61,10 +62,10 @@ func (r *VirtualRouter) enter(to State, reason string) {
 	r.append(StateChanged{From: from, To: to, Reason: reason})
 }
 
-// skew sets Active_Down_Timer to Skew_Time, if that is earlier.
+// skew sets Active_Down_Timer to Skew_Time, if it runs and that is earlier.
 func (r *VirtualRouter) skew(now time.Time, reason string) {
 	at := now.Add(r.parameters.skewTime(r.activeInterval))
-	if r.ready == "" && at.Before(r.timers.activeDown) {
+	if at.Before(r.timers.activeDown) {
 		r.timers.activeDown = at
 		r.skewed = reason
 	}
