@@ -1,9 +1,11 @@
 package live
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"takeover/daemon/config"
@@ -15,7 +17,7 @@ import (
 type Plan struct {
 	Scenario      string
 	Fault         string
-	Subject       string // the same in every seat
+	Subject       string // one for every seat, or one a seat joined by +
 	Run           int    // from 1
 	Seed          uint64
 	PhaseFraction float64 // see scenarios.Scenario
@@ -67,13 +69,17 @@ type Source struct {
 	Text []byte
 }
 
-// The last bytes of the addresses that the seats and the client get in the
-// VIP's own /24; they move on when the VIP is in their way.
+// The last byte of the addresses that the seats and the client get in the
+// VIP's own /24, or in IPv6 the last group in the VIP's own /64; they move on
+// when the VIP is in their way.
 const (
-	firstSeat  = 101
-	clientSeat = 10
-	seatBits   = 24
-	mostSeats  = 50
+	firstSeat   = 101
+	clientSeat  = 10
+	firstSeat6  = 0x101
+	clientSeat6 = 0x10
+	seatBits    = 24
+	seatBits6   = 64
+	mostSeats   = 50
 )
 
 // ReadCluster reads one configuration a node: node1, node2, ... in their
@@ -122,11 +128,22 @@ func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
 	for _, vip := range instance.VirtualAddresses {
 		c.VIPs = append(c.VIPs, vip.Prefix)
 	}
+	// The first is the one that is probed, which a link-local one cannot be.
+	slices.SortStableFunc(c.VIPs, func(a, b netip.Prefix) int {
+		return cmp.Compare(scopeOf(a.Addr()), scopeOf(b.Addr()))
+	})
 	return Seat{
 		Name: fmt.Sprintf("node%d", number), Interface: instance.Interface,
 		Priority: int(instance.Priority), Preempt: !instance.NoPreempt,
 		File: source.Name, Config: string(source.Text),
 	}, c
+}
+
+func scopeOf(a netip.Addr) int {
+	if a.IsLinkLocalUnicast() {
+		return 1
+	}
+	return 0
 }
 
 func checkOf(parsed *config.Config) *history.CheckScript {
@@ -172,29 +189,49 @@ func (c Cluster) sameRouter(parsed *config.Config, other Cluster) error {
 // assignAddresses gives the seats and the client addresses beside the VIP.
 func (c *Cluster) assignAddresses() error {
 	vip := c.VIPs[0].Addr()
-	if !vip.Is4() {
-		return fmt.Errorf("%s: the first virtual address %s is not IPv4; a drill probes an IPv4 address", c.Seats[0].File, vip)
+	if vip.IsLinkLocalUnicast() {
+		return fmt.Errorf("%s: %s is the only virtual address; a drill probes one that is not link-local", c.Seats[0].File, vip)
 	}
 	taken := map[netip.Addr]bool{}
 	for _, prefix := range c.VIPs {
 		taken[prefix.Addr()] = true
 	}
-	next := func(last byte) netip.Prefix {
-		bytes := vip.As4()
+	for _, seat := range c.Seats {
+		taken[seat.Address.Addr()] = true
+	}
+	next := func(last uint16) netip.Prefix {
 		for {
-			bytes[3] = last
-			if address := netip.AddrFrom4(bytes); !taken[address] {
-				taken[address] = true
-				return netip.PrefixFrom(address, seatBits)
+			if address := beside(vip, last); !taken[address.Addr()] {
+				taken[address.Addr()] = true
+				return address
 			}
 			last++
 		}
 	}
-	c.Client = next(clientSeat)
+	first, client := uint16(firstSeat), uint16(clientSeat)
+	if vip.Is6() {
+		first, client = firstSeat6, clientSeat6
+	}
+	c.Client = next(client)
 	for i := range c.Seats {
-		c.Seats[i].Address = next(firstSeat + byte(i))
+		if !c.Seats[i].Address.IsValid() {
+			c.Seats[i].Address = next(first + uint16(i))
+		}
 	}
 	return nil
+}
+
+// beside is the address in the VIP's subnet that ends in last.
+func beside(vip netip.Addr, last uint16) netip.Prefix {
+	bytes := vip.AsSlice()
+	bytes[len(bytes)-1] = byte(last)
+	bits := seatBits
+	if vip.Is6() {
+		bytes[len(bytes)-2] = byte(last >> 8)
+		bits = seatBits6
+	}
+	address, _ := netip.AddrFromSlice(bytes)
+	return netip.PrefixFrom(address, bits)
 }
 
 // Validate says whether the plan can be carried out at all.
@@ -202,8 +239,6 @@ func (p Plan) Validate() error {
 	if _, err := fault.Named(p.Fault); err != nil {
 		return err
 	}
-	if _, err := subjectNamed(p.Subject); err != nil {
-		return err
-	}
-	return nil
+	_, err := seatSubjects(p.Subject, len(p.Cluster.Seats))
+	return err
 }

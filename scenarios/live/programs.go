@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -131,14 +132,41 @@ func subjectNamed(name string) (subject, error) {
 	return subject{}, fmt.Errorf("%w %q; there are %s", ErrUnknownSubject, name, strings.Join(Subjects(), ", "))
 }
 
-// CheckSubject says whether the subject exists and its program is there.
-func CheckSubject(name string, p Programs) error {
-	s, err := subjectNamed(name)
-	if err != nil {
-		return err
+// seatSeparator stands between the subjects of a mixed cluster.
+const seatSeparator = "+"
+
+// seatSubjects are the subjects of the seats: one for all of them, or one a
+// seat, as in vipd+keepalived+vipd.
+func seatSubjects(name string, seats int) ([]subject, error) {
+	names := strings.Split(name, seatSeparator)
+	if len(names) == 1 {
+		names = slices.Repeat(names, seats)
 	}
-	if s.path(p) == "" {
-		return fmt.Errorf("subject %s: %w (%s)", name, ErrNotInstalled, s.hint)
+	if len(names) != seats {
+		return nil, fmt.Errorf("%w %q: %d subjects for %d nodes", ErrUnknownSubject, name, len(names), seats)
+	}
+	var chosen []subject
+	for _, name := range names {
+		s, err := subjectNamed(name)
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, s)
+	}
+	return chosen, nil
+}
+
+// CheckSubject says whether the subject, or each of those joined by +, exists
+// and its program is there.
+func CheckSubject(name string, p Programs) error {
+	for name := range strings.SplitSeq(name, seatSeparator) {
+		s, err := subjectNamed(name)
+		if err != nil {
+			return err
+		}
+		if s.path(p) == "" {
+			return fmt.Errorf("subject %s: %w (%s)", name, ErrNotInstalled, s.hint)
+		}
 	}
 	return nil
 }

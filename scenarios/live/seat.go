@@ -53,7 +53,7 @@ func newNode(seat Seat, host *lab.Host, subject subject) (*node, error) {
 	}
 	return n, errors.Join(
 		os.WriteFile(n.files.config, []byte(seat.Config), 0o644),
-		os.WriteFile(n.files.nginxConfig, []byte(nginxConfig(directory, seat.Address.Addr().String())), 0o644),
+		os.WriteFile(n.files.nginxConfig, []byte(nginxConfig(directory, seat.Address.Addr())), 0o644),
 	)
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -33,10 +34,14 @@ func serveWeb(args []string) error {
 	return server.Serve(listener)
 }
 
-// nginxConfig makes Nginx answer every request on port 80 with text. It
-// writes into directory and /run only, and stays root where it is root: in a
-// user namespace there is nobody else to be.
-func nginxConfig(directory, text string) string {
+// nginxConfig makes Nginx answer every request on port 80, in the address's
+// family, with the address. It writes into directory and /run only, and stays
+// root where it is root: in a user namespace there is nobody else to be.
+func nginxConfig(directory string, address netip.Addr) string {
+	listen := "80"
+	if address.Is6() {
+		listen = "[::]:80"
+	}
 	return fmt.Sprintf(`# Answers every request with the node's own address.
 daemon off;
 user root;
@@ -52,10 +57,10 @@ http {
     uwsgi_temp_path /run/nginx-uwsgi;
     scgi_temp_path /run/nginx-scgi;
     server {
-        listen 80;
+        listen %[3]s;
         default_type text/plain;
         location / { return 200 "%[2]s\n"; }
     }
 }
-`, directory, text)
+`, directory, address, listen)
 }

@@ -32,6 +32,8 @@ type World struct {
 	lab   *lab.Lab
 	drops *impair.Tree
 	nodes map[string]*node
+	// subjects are those of the seats, in their order.
+	subjects []subject
 
 	observers []*probe.Watch
 	client    func() error // ends the client's probes
@@ -73,6 +75,9 @@ func specOf(p Plan) topology.Spec {
 func newWorld(plan Plan, clock probe.Clock, log *history.Log) (*World, error) {
 	w := &World{plan: plan, clock: clock, log: log, nodes: map[string]*node{}, wake: make(chan struct{}, 1)}
 	var err error
+	if w.subjects, err = seatSubjects(plan.Subject, len(plan.Cluster.Seats)); err != nil {
+		return w, err
+	}
 	if w.lab, err = lab.Up(specOf(plan)); err != nil {
 		return w, err
 	}
@@ -91,15 +96,13 @@ func newWorld(plan Plan, clock probe.Clock, log *history.Log) (*World, error) {
 
 // startNodes starts all nodes at the same time, as after a power cut.
 func (w *World) startNodes() error {
-	subject, err := subjectNamed(w.plan.Subject)
-	if err != nil {
-		return err
-	}
 	errs := make([]error, len(w.plan.Cluster.Seats))
 	for i, seat := range w.plan.Cluster.Seats {
-		if w.nodes[seat.Name], err = newNode(seat, w.lab.Host(seat.Name), subject); err != nil {
+		n, err := newNode(seat, w.lab.Host(seat.Name), w.subjects[i])
+		if err != nil {
 			return err
 		}
+		w.nodes[seat.Name] = n
 		errs[i] = w.nodes[seat.Name].startWeb(w)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -141,11 +144,15 @@ func (w *World) cluster() history.Cluster {
 	for _, vip := range p.Cluster.VIPs {
 		c.VIPs = append(c.VIPs, vip.Addr())
 	}
-	for _, seat := range p.Cluster.Seats {
-		c.Nodes = append(c.Nodes, history.Node{
+	for i, seat := range p.Cluster.Seats {
+		node := history.Node{
 			Name: seat.Name, Address: seat.Address.Addr(), MAC: w.mac(seat.Name),
-			Priority: seat.Priority, Preempt: seat.Preempt, Subject: p.Subject,
-		})
+			Priority: seat.Priority, Preempt: seat.Preempt, Subject: w.subjects[i].name,
+		}
+		if node.Address.Is6() {
+			node.LinkLocal = w.lab.Host(seat.Name).Links[0].LinkLocal()
+		}
+		c.Nodes = append(c.Nodes, node)
 	}
 	return c
 }

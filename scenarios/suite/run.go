@@ -17,10 +17,12 @@ import (
 // Options say what Run does.
 type Options struct {
 	Fault   string // a name of package fault
-	Subject string // default vipd
+	Subject string // default vipd; a+b+c for a subject a seat
 	// Configs are keepalived.conf files, one a node; the built-in failover
 	// cluster when there are none.
 	Configs []string
+	// Cluster takes the place of Configs when it has seats.
+	Cluster live.Cluster
 	// VIPD is the vipd program; it is looked for when empty.
 	VIPD string
 	// Nginx is the nginx program, or live.NoNginx; it is looked for when empty.
@@ -81,11 +83,7 @@ func (o Options) plan() (live.Plan, error) {
 	if err := live.CheckSubject(o.Subject, programs); err != nil {
 		return live.Plan{}, err
 	}
-	sources, err := o.sources()
-	if err != nil {
-		return live.Plan{}, err
-	}
-	cluster, err := live.ReadCluster(sources)
+	cluster, err := o.cluster()
 	if err != nil {
 		return live.Plan{}, err
 	}
@@ -95,7 +93,10 @@ func (o Options) plan() (live.Plan, error) {
 	}, nil
 }
 
-func (o Options) sources() ([]live.Source, error) {
+func (o Options) cluster() (live.Cluster, error) {
+	if len(o.Cluster.Seats) > 0 {
+		return o.Cluster, nil
+	}
 	var sources []live.Source
 	if len(o.Configs) == 0 {
 		for _, file := range catalog.Failover() {
@@ -105,11 +106,11 @@ func (o Options) sources() ([]live.Source, error) {
 	for _, name := range o.Configs {
 		text, err := os.ReadFile(name)
 		if err != nil {
-			return nil, err
+			return live.Cluster{}, err
 		}
 		sources = append(sources, live.Source{Name: name, Text: text})
 	}
-	return sources, nil
+	return live.ReadCluster(sources)
 }
 
 // Read reads what a trial left in its directory, on any machine.

@@ -49,6 +49,13 @@ type Link struct {
 	MAC  net.HardwareAddr
 }
 
+// LinkLocal is the IPv6 address that the kernel makes of the MAC (RFC 4291,
+// appendix A).
+func (l Link) LinkLocal() netip.Addr {
+	m := l.MAC
+	return netip.AddrFrom16([16]byte{0xfe, 0x80, 8: m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]})
+}
+
 // Up builds the topology. When it fails, what was built is taken down.
 func Up(spec topology.Spec) (*Lab, error) {
 	if err := spec.Validate(); err != nil {
