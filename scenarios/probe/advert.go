@@ -23,7 +23,9 @@ const (
 // decodeAdvert reads a VRRP advertisement from an IP packet (RFC 3768, section
 // 5, and RFC 9568, section 5). Of a malformed one it returns what can be read
 // and says what is wrong in Problem; it is false only for what is not IP with
-// protocol 112 at all.
+// protocol 112 at all. The TTL, or hop limit, must be 255 in multicast only:
+// unicast peers are no part of the RFCs and may be routers away, and keepalived
+// sends to them with a hop limit of 64 in IPv6.
 func decodeAdvert(packet []byte) (history.Advert, bool) {
 	d := advertDecoder{advert: history.Advert{VIPs: []netip.Addr{}}}
 	switch {
@@ -61,7 +63,7 @@ func (d *advertDecoder) ipv4(packet []byte) {
 		d.problem("IPv4 total length %d of %d bytes", total, len(packet))
 		total = len(packet)
 	}
-	if ttl := packet[8]; ttl != 255 {
+	if ttl := packet[8]; ttl != 255 && d.advert.Destination.IsMulticast() {
 		d.problem("TTL %d", ttl)
 	}
 	if checksum(packet[:headerLength]) != 0 {
@@ -81,7 +83,7 @@ func (d *advertDecoder) ipv6(packet []byte) {
 		d.problem("IPv6 payload length %d of %d bytes", total-ipv6Header, len(packet)-ipv6Header)
 		total = len(packet)
 	}
-	if limit := packet[7]; limit != 255 {
+	if limit := packet[7]; limit != 255 && d.advert.Destination.IsMulticast() {
 		d.problem("hop limit %d", limit)
 	}
 	d.vrrp(packet[ipv6Header:total])

@@ -26,6 +26,7 @@ type sample struct {
 	interval uint16 // seconds in version 2, centiseconds in version 3
 	source   netip.Addr
 	vips     []netip.Addr
+	peer     netip.Addr // instead of the group
 }
 
 func (s sample) message() []byte {
@@ -44,6 +45,9 @@ func (s sample) message() []byte {
 var group4, group6 = netip.MustParseAddr("224.0.0.18"), netip.MustParseAddr("ff02::12")
 
 func (s sample) group() netip.Addr {
+	if s.peer.IsValid() {
+		return s.peer
+	}
 	if s.source.Is6() {
 		return group6
 	}
@@ -112,6 +116,14 @@ func TestDecodeAdvert(t *testing.T) {
 			want: history.Advert{
 				Version: 3, VRID: 53, Priority: 150, Interval: 100 * time.Millisecond, Problem: "hop limit 64",
 			},
+		},
+		"hop limit of a unicast peer": {
+			sample: sample{
+				version: 3, vrid: 53, priority: 150, interval: 10, vips: []netip.Addr{vip6},
+				source: netip.MustParseAddr("fd00::101"), peer: netip.MustParseAddr("fd00::102"),
+			},
+			change: func(f []byte) []byte { f[21] = 64; return f },
+			want:   history.Advert{Version: 3, VRID: 53, Priority: 150, Interval: 100 * time.Millisecond},
 		},
 		"IPv6 with a wrong checksum": {
 			sample: sample6,
