@@ -190,6 +190,7 @@ func drawSegment(t *rapid.T, members int) *segment {
 		p.Priority = rapid.SampledFrom([]uint8{1, 99, 100, 100, 254, 255}).Draw(t, "priority")
 		p.NoPreempt = rapid.Bool().Draw(t, "nopreempt")
 		drawBehaviour(t, &p)
+		p.StartupDelay = rapid.SampledFrom([]time.Duration{0, 0, 3 * time.Second}).Draw(t, "startup_delay")
 		if p.Priority == 255 && owned {
 			p.Priority = 200
 		}

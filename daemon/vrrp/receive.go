@@ -124,6 +124,8 @@ func (r *VirtualRouter) receivedActive(now time.Time, e *Received) {
 	priority := e.Advertisement.Priority
 	switch {
 	case priority == 0:
+		// Each is answered, however many come: each shortened the timers of
+		// the Backups, and the answer restores them.
 		r.timers.adver = now.Add(r.parameters.AdvertisementInterval)
 		r.append(r.advertisement)
 	case r.isOutranked(priority, e.Source):

@@ -37,6 +37,9 @@ func TestRequirementsNameTestsThatExist(t *testing.T) {
 			if err := checkCell(tests, cell); err != nil {
 				t.Errorf("requirements.md:%d: %v", row.line, err)
 			}
+			if pending.MatchString(cell) {
+				t.Logf("requirements.md:%d: §%s not shown yet %s", row.line, row.section, cell)
+			}
 		}
 	}
 }

@@ -182,7 +182,8 @@ type (
 	TimerExpired struct{}
 	// Received is an advertisement that Decode accepted, and the source
 	// address of its packet: plain IPv4, not mapped into IPv6, or IPv6 without
-	// a zone. Initialize ignores it.
+	// a zone. Initialize ignores it. The machine keeps nothing of its lists:
+	// they may be overwritten after Step.
 	Received struct {
 		Source        netip.Addr
 		Advertisement Advertisement
