@@ -104,14 +104,19 @@ func TestDecodeRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := vrrp.Decode(test.packet, netip.Addr{}, netip.Addr{})
-			var refused *vrrp.RefusalError
-			if !errors.As(err, &refused) {
-				t.Fatalf("error %v, want a *RefusalError", err)
-			}
-			if refused.Refusal != test.refusal || !strings.Contains(refused.Detail, test.detail) {
-				t.Errorf("refused %q, want %q: ...%s...", err, test.refusal, test.detail)
-			}
+			expectRefusal(t, err, test.refusal, test.detail)
 		})
+	}
+}
+
+func expectRefusal(t *testing.T, err error, refusal vrrp.Refusal, detail string) {
+	t.Helper()
+	var refused *vrrp.RefusalError
+	if !errors.As(err, &refused) {
+		t.Fatalf("error %v, want a *RefusalError", err)
+	}
+	if refused.Refusal != refusal || !strings.Contains(refused.Detail, detail) {
+		t.Errorf("refused %q, want %q: ...%s...", err, refusal, detail)
 	}
 }
 

@@ -3,7 +3,6 @@ package vrrp_test
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -145,13 +144,7 @@ func TestDecodeRefusesVersion3(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := test.flight.decode()
-			var refused *vrrp.RefusalError
-			if !errors.As(err, &refused) {
-				t.Fatalf("error %v, want a *RefusalError", err)
-			}
-			if refused.Refusal != test.refusal || !strings.Contains(refused.Detail, test.detail) {
-				t.Errorf("refused %q, want %q: ...%s...", err, test.refusal, test.detail)
-			}
+			expectRefusal(t, err, test.refusal, test.detail)
 		})
 	}
 }
