@@ -8,7 +8,7 @@
 // that it also runs over a made-up network in virtual time.
 //
 // A second process, the guardian, knows which virtual addresses the worker
-// holds. When the worker dies it sends priority 0 in the worker's name,
+// holds. When the worker dies or hangs it sends priority 0 in its name,
 // removes the addresses, and becomes the next worker (guardian.go).
 //
 // It may import its parts daemon/..., the standard library and

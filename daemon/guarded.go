@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/netip"
+	"time"
 
 	"takeover/daemon/transport"
 	"takeover/daemon/vrrp"
@@ -18,10 +19,22 @@ type guardedState struct {
 type guardedInstance struct {
 	Name      string           `json:"name"`
 	Active    bool             `json:"active"`
-	Index     int              `json:"index"` // of the interface it advertises on
-	Source    netip.Addr       `json:"source"`
-	Farewell  []byte           `json:"farewell"` // its advertisement of priority 0
+	Interval  time.Duration    `json:"interval_ns"` // between its advertisements
+	Farewells []guardedMessage `json:"farewells"`   // its advertisements of priority 0
 	Addresses []guardedAddress `json:"addresses"`
+}
+
+// guardedMessage is an advertisement that is ready to be sent, to the group or
+// to one peer.
+type guardedMessage struct {
+	Index       int        `json:"index"` // of the interface it goes out on
+	Source      netip.Addr `json:"source"`
+	Destination netip.Addr `json:"destination"`
+	TTL         uint8      `json:"ttl"`
+	Payload     []byte     `json:"payload"`
+	// Whole says that Payload is an IPv4 packet with its header, which counts
+	// instead of the addresses and the TTL.
+	Whole bool `json:"whole,omitempty"`
 }
 
 // guardedAddress is one virtual address on the interface of that index.
@@ -67,11 +80,13 @@ func (i *instance) guarded() (guardedInstance, error) {
 		return guardedInstance{}, err
 	}
 	g := guardedInstance{
-		Name:      i.config.Name,
-		Active:    i.state() == vrrp.Active,
-		Index:     i.on.link.Index,
-		Source:    p.PrimaryAddress,
-		Farewell:  farewell,
+		Name:     i.config.Name,
+		Active:   i.state() == vrrp.Active,
+		Interval: p.AdvertisementInterval,
+		Farewells: []guardedMessage{{
+			Index: i.on.link.Index, Source: p.PrimaryAddress, Destination: transport.Group(),
+			TTL: transport.TTL, Payload: farewell,
+		}},
 		Addresses: make([]guardedAddress, len(i.virtuals)),
 	}
 	for n, v := range i.virtuals {

@@ -13,9 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"takeover/daemon/netif"
-	"takeover/daemon/transport"
 )
 
 const (
@@ -26,7 +23,9 @@ const (
 	// often a guardian has started it anew since it last ran well.
 	RestartsVariable = "VIPD_RESTARTS"
 
-	guardianPipe = 3 // the descriptor it inherits
+	// The descriptors it inherits.
+	guardianPipe     = 3
+	guardianWatchdog = 4
 
 	guardianGarbagePercent = 50
 
@@ -41,11 +40,12 @@ const (
 // executable is the running program, even when its file was replaced.
 const executable = "/proc/self/exe"
 
-// Guard is the life of a guardian: it waits until the pipe to the worker ends.
-// After the worker's goodbye it returns nil. Otherwise the worker has died:
-// Guard sends priority 0 for every virtual router that was Active, removes all
-// virtual addresses, and becomes the new worker, with the arguments given; it
-// does not return then.
+// Guard is the life of a guardian: it waits until the pipe to the worker ends,
+// or until the worker hangs: see watchdog. After the worker's goodbye it
+// returns nil. Otherwise Guard kills the worker if it is not dead yet, sends
+// priority 0 for every virtual router that was Active, removes all virtual
+// addresses, and becomes the new worker, with the arguments given; it does not
+// return then.
 //
 // SIGTERM, SIGINT and SIGHUP leave it at its post: the worker gets them as
 // well, and does the orderly release. But a worker that dies after that is not
@@ -54,6 +54,7 @@ func Guard(logger *slog.Logger, arguments []string) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(guardianGarbagePercent)
 	unix.CloseOnExec(guardianPipe)
+	unix.CloseOnExec(guardianWatchdog)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	restarts := restartsBefore(os.Getenv(RestartsVariable))
@@ -62,15 +63,20 @@ func Guard(logger *slog.Logger, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	h, err := listenTo(os.NewFile(guardianPipe, "worker"), time.Now)
+	page, err := mapWatchdog(os.NewFile(guardianWatchdog, "watchdog"))
+	if err != nil {
+		return err
+	}
+	w := newWatch(page)
+	h, err := w.attend(os.NewFile(guardianPipe, "worker"))
 	if err != nil {
 		return err
 	}
 	if h.goodbye {
 		return nil
 	}
-	err = releaser.release(h.state)
-	logger.Error("worker died", "released", h.state.names(), "error", err)
+	err = errors.Join(w.problem, releaser.release(h.state, w.process, h.hangs))
+	logger.Error("worker died", "hung", h.hangs, "released", h.state.names(), "error", err)
 
 	if time.Since(h.started) >= wellAfter {
 		restarts = 0
@@ -79,7 +85,7 @@ func Guard(logger *slog.Logger, arguments []string) error {
 		logger.Info("worker is not started anew", "reason", "asked to end")
 		return nil
 	}
-	if err := awaitEnd(h.worker); err != nil {
+	if err := w.process.awaitEnd(endTimeout); err != nil {
 		logger.Warn("worker may still be ending", "error", err)
 	}
 	logger.Info("worker is started anew", "restarts", restarts+1)
@@ -129,35 +135,6 @@ func rest(signals <-chan os.Signal, delay time.Duration) (ended bool) {
 	}
 }
 
-// awaitEnd waits until the process has ended. The pipe to a dying process ends
-// while others of its files, such as a locked pid file, are still open.
-func awaitEnd(pid int) error {
-	if pid == 0 {
-		return nil
-	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("await the end of process %d: %w", pid, err)
-	}
-	defer unix.Close(fd)
-	deadline := time.Now().Add(endTimeout)
-	for {
-		left := time.Until(deadline)
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds()))
-		switch {
-		case n > 0:
-			return nil
-		case err != nil && !errors.Is(err, unix.EINTR):
-			return fmt.Errorf("await the end of process %d: %w", pid, err)
-		case left <= 0:
-			return fmt.Errorf("await the end of process %d: it took longer than %s", pid, endTimeout)
-		}
-	}
-}
-
 // becomeWorker replaces the process by a worker.
 func becomeWorker(arguments []string, restarts int) error {
 	if err := os.Setenv(RestartsVariable, strconv.Itoa(restarts)); err != nil {
@@ -168,51 +145,4 @@ func becomeWorker(arguments []string, restarts int) error {
 		return fmt.Errorf("start the worker anew: %w", err)
 	}
 	return nil
-}
-
-// releaser holds what a release needs, opened beforehand.
-type releaser struct {
-	sender *transport.Sender
-	kernel *netif.Kernel
-}
-
-func openReleaser() (*releaser, error) {
-	sender, err := transport.NewSender()
-	if err != nil {
-		return nil, err
-	}
-	kernel, err := netif.Open()
-	if err != nil {
-		sender.Close()
-		return nil, err
-	}
-	return &releaser{sender: sender, kernel: kernel}, nil
-}
-
-// release sends every priority 0, and then removes every address. An error of
-// one does not keep the others from being tried.
-func (r *releaser) release(state guardedState) error {
-	var failures []error
-	for _, i := range state.Instances {
-		if i.Active {
-			failures = append(failures, r.sender.Send(i.Index, i.Source, i.Farewell))
-		}
-	}
-	for _, i := range state.Instances {
-		for _, a := range i.Addresses {
-			failures = append(failures, r.kernel.Remove(a.Index, a.Prefix))
-		}
-	}
-	return errors.Join(failures...)
-}
-
-// names are those of the Active instances.
-func (s guardedState) names() []string {
-	names := []string{}
-	for _, i := range s.Instances {
-		if i.Active {
-			names = append(names, i.Name)
-		}
-	}
-	return names
 }

@@ -22,14 +22,15 @@ type guardianMessage struct {
 type heard struct {
 	state   guardedState
 	goodbye bool
+	hangs   bool
 	worker  int       // its pid; 0 when nothing was heard
 	started time.Time // of the worker
 }
 
 // listenTo reads messages until the pipe ends, which it does when the worker
-// ends in whatever way. A last line that was cut off counts for nothing. now
-// is the clock.
-func listenTo(pipe io.Reader, now func() time.Time) (heard, error) {
+// ends in whatever way, and tells what it knows after each. A last line that
+// was cut off counts for nothing. now is the clock.
+func listenTo(pipe io.Reader, now func() time.Time, tell func(heard)) (heard, error) {
 	h := heard{started: now()}
 	reader := bufio.NewReader(pipe)
 	for {
@@ -53,6 +54,7 @@ func listenTo(pipe io.Reader, now func() time.Time) (heard, error) {
 			h.goodbye = true
 			return h, nil
 		}
+		tell(h)
 	}
 }
 

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -11,11 +12,17 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func aState() guardedState {
 	return guardedState{Instances: []guardedInstance{{
-		Name: "VI", Active: true, Index: 2, Source: netip.MustParseAddr("10.0.0.1"), Farewell: []byte{0x21, 7, 0},
+		Name: "VI", Active: true, Interval: time.Second,
+		Farewells: []guardedMessage{{
+			Index: 2, Source: netip.MustParseAddr("10.0.0.1"), Destination: netip.MustParseAddr("224.0.0.18"),
+			TTL: 255, Payload: []byte{0x21, 7, 0},
+		}},
 		Addresses: []guardedAddress{{Index: 2, Prefix: netip.MustParsePrefix(vip)}},
 	}}}
 }
@@ -38,7 +45,7 @@ func TestGuardianKnowsTheLastState(t *testing.T) {
 	h, err := listenTo(messages(t,
 		guardianMessage{State: &guardedState{}},
 		guardianMessage{State: &state, Worker: 77, Uptime: 10 * time.Second},
-	), clock)
+	), clock, func(heard) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +56,7 @@ func TestGuardianKnowsTheLastState(t *testing.T) {
 
 func TestGuardianHearsGoodbye(t *testing.T) {
 	state := aState()
-	h, err := listenTo(messages(t, guardianMessage{State: &state}, guardianMessage{Goodbye: true}), time.Now)
+	h, err := listenTo(messages(t, guardianMessage{State: &state}, guardianMessage{Goodbye: true}), time.Now, func(heard) {})
 	if err != nil || !h.goodbye {
 		t.Errorf("heard %+v, error %v", h, err)
 	}
@@ -60,7 +67,7 @@ func TestGuardianIgnoresAMessageThatWasCutOff(t *testing.T) {
 	state := aState()
 	b := messages(t, guardianMessage{State: &state}, guardianMessage{State: &guardedState{}})
 	b.Truncate(b.Len() - 1)
-	h, err := listenTo(b, time.Now)
+	h, err := listenTo(b, time.Now, func(heard) {})
 	if err != nil || !reflect.DeepEqual(h.state, state) {
 		t.Errorf("heard %+v, error %v", h, err)
 	}
@@ -71,7 +78,7 @@ func FuzzListenTo(f *testing.F) {
 	f.Add([]byte(`{"state":{"instances":[{"source":"10.0.0.1"}]},"uptime_ns":5}` + "\n"))
 	f.Add([]byte("\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		h, err := listenTo(bytes.NewReader(b), time.Now)
+		h, err := listenTo(bytes.NewReader(b), time.Now, func(heard) {})
 		if err == nil && h.goodbye && !strings.Contains(strings.ToLower(string(b)), "oodbye") {
 			t.Errorf("heard goodbye in %q", b)
 		}
@@ -142,8 +149,17 @@ func TestAwaitEndWaitsForAProcess(t *testing.T) {
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
+	handle, err := unix.PidfdOpen(process.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(handle)
+	worker := &workerProcess{pid: process.Process.Pid, handle: handle}
+	if err := worker.awaitEnd(0); err == nil {
+		t.Error("it has ended at once")
+	}
 	began := time.Now()
-	if err := awaitEnd(process.Process.Pid); err != nil {
+	if err := worker.awaitEnd(endTimeout); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took < 50*time.Millisecond {
@@ -152,7 +168,71 @@ func TestAwaitEndWaitsForAProcess(t *testing.T) {
 	if err := process.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if err := awaitEnd(process.Process.Pid); err != nil {
+	if err := worker.awaitEnd(0); err != nil {
 		t.Errorf("of a process that is gone: %v", err)
+	}
+	if err := worker.kill(); err != nil {
+		t.Errorf("kill a process that is gone: %v", err)
+	}
+}
+
+func TestWorkerIsKilledThoughItIsStopped(t *testing.T) {
+	process := exec.Command("sleep", "60")
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	handle, err := unix.PidfdOpen(process.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(handle)
+	worker := &workerProcess{pid: process.Process.Pid, handle: handle}
+	if err := process.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.awaitEnd(endTimeout); err != nil {
+		t.Error(err)
+	}
+	_ = process.Wait() // it was killed
+}
+
+func TestOnlyTheParentIsTakenForTheWorker(t *testing.T) {
+	if worker, err := openWorker(os.Getpid()); err == nil {
+		t.Errorf("opened %+v", worker)
+	}
+	worker, err := openWorker(os.Getppid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(worker.handle)
+	var none *workerProcess
+	if err := errors.Join(none.kill(), none.awaitEnd(0)); err != nil {
+		t.Errorf("of no worker: %v", err)
+	}
+}
+
+func TestToleranceIsTheShortestIntervalInBounds(t *testing.T) {
+	active := func(interval time.Duration) guardedInstance {
+		return guardedInstance{Active: true, Interval: interval}
+	}
+	tests := []struct {
+		name      string
+		instances []guardedInstance
+		want      time.Duration
+	}{
+		{"none", nil, time.Second},
+		{"a Backup", []guardedInstance{{Interval: 10 * time.Millisecond}}, time.Second},
+		{"one", []guardedInstance{active(300 * time.Millisecond)}, 300 * time.Millisecond},
+		{"the shortest", []guardedInstance{active(time.Second), active(200 * time.Millisecond)}, 200 * time.Millisecond},
+		{"short", []guardedInstance{active(10 * time.Millisecond)}, 100 * time.Millisecond},
+		{"long", []guardedInstance{active(40 * time.Second)}, time.Second},
+	}
+	for _, test := range tests {
+		if got := (guardedState{Instances: test.instances}).tolerance(); got != test.want {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
 	}
 }

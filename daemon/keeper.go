@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,6 +15,8 @@ import (
 const (
 	// goodbyeTimeout bounds how long an orderly end waits for the guardian.
 	goodbyeTimeout = time.Second
+	// tellTimeout bounds how long a guardian may take to read.
+	tellTimeout = time.Second
 	// guardianWellAfter is how long a guardian lives to be replaced at once.
 	guardianWellAfter = 10 * time.Second
 )
@@ -21,6 +24,7 @@ const (
 // keeper keeps a guardian alive and informed.
 type keeper struct {
 	logger   *slog.Logger
+	page     *watchdog
 	restarts int       // of this worker, for the guardian to go on counting
 	started  time.Time // this worker
 
@@ -29,8 +33,8 @@ type keeper struct {
 	changed chan struct{} // state changed since it was last sent
 }
 
-func newKeeper(logger *slog.Logger, restarts int, started time.Time) *keeper {
-	return &keeper{logger: logger, restarts: restarts, started: started, changed: make(chan struct{}, 1)}
+func newKeeper(logger *slog.Logger, page *watchdog, restarts int, started time.Time) *keeper {
+	return &keeper{logger: logger, page: page, restarts: restarts, started: started, changed: make(chan struct{}, 1)}
 }
 
 // tell gives the guardian the state, soon. It never waits.
@@ -72,7 +76,8 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// guard starts one guardian and informs it until it ends or ctx is done.
+// guard starts one guardian and informs it until it ends, hangs, or ctx is
+// done.
 func (k *keeper) guard(ctx context.Context) error {
 	process, pipe, err := k.start()
 	if err != nil {
@@ -83,23 +88,39 @@ func (k *keeper) guard(ctx context.Context) error {
 	go func() { ended <- process.Wait() }()
 	k.logger.Debug("guardian started", "pid", process.Process.Pid)
 
-	state := k.latest()
-	if err := writeMessage(pipe, k.message(guardianMessage{State: &state})); err != nil {
+	if err := k.inform(pipe); err != nil {
 		return k.abandon(process, ended, err)
 	}
+	o := newObserver(k.page.guardian)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		hangs, wait := o.look(toleranceMax)
+		if hangs {
+			return k.abandon(process, ended, errors.New("it hangs"))
+		}
+		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return k.sayGoodbye(process, pipe, ended)
 		case err := <-ended:
 			return err
+		case <-timer.C:
 		case <-k.changed:
-			state := k.latest()
-			if err := writeMessage(pipe, k.message(guardianMessage{State: &state})); err != nil {
+			if err := k.inform(pipe); err != nil {
 				return k.abandon(process, ended, err)
 			}
 		}
 	}
+}
+
+// inform writes the latest state.
+func (k *keeper) inform(pipe *os.File) error {
+	if err := pipe.SetWriteDeadline(time.Now().Add(tellTimeout)); err != nil {
+		return fmt.Errorf("write to the guardian: %w", err)
+	}
+	state := k.latest()
+	return writeMessage(pipe, k.message(guardianMessage{State: &state}))
 }
 
 func (k *keeper) message(m guardianMessage) guardianMessage {
@@ -108,7 +129,8 @@ func (k *keeper) message(m guardianMessage) guardianMessage {
 	return m
 }
 
-// start starts the process with the reading end of a pipe.
+// start starts the process with the reading end of a pipe and the watchdog's
+// page, on which it has pledged nothing yet.
 func (k *keeper) start() (*exec.Cmd, *os.File, error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -119,7 +141,8 @@ func (k *keeper) start() (*exec.Cmd, *os.File, error) {
 	process.Args[0] = os.Args[0]
 	process.Env = append(os.Environ(), RestartsVariable+"="+strconv.Itoa(k.restarts))
 	process.Stdout, process.Stderr = os.Stdout, os.Stderr
-	process.ExtraFiles = []*os.File{reader}
+	process.ExtraFiles = []*os.File{reader, k.page.file}
+	k.page.guardian.Waiting(time.Time{})
 	if err := process.Start(); err != nil {
 		_ = writer.Close()
 		return nil, nil, fmt.Errorf("start the guardian: %w", err)

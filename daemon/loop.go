@@ -23,6 +23,8 @@ type loop struct {
 	alarm   alarm
 	// tell is called with what the guardian must know, whenever it changed.
 	tell func(guardedState)
+	// pledge is what the guardian's watchdog looks at; it may be nil.
+	pledge *pledge
 	// waitUntil returns at a time that is near; see transport.BusyWait.
 	waitUntil func(time.Time)
 
@@ -188,9 +190,12 @@ func (l *loop) run(ctx context.Context, in inputs) {
 	for {
 		l.publish()
 		l.setAlarm()
+		l.pledge.Waiting(l.alarmSet)
 		select {
 		case <-ctx.Done():
+			l.pledge.Working()
 			l.release("stopping")
+			l.pledge.Waiting(time.Time{})
 			return
 		case <-l.alarm.C():
 			l.expire()

@@ -32,6 +32,9 @@ type Options struct {
 	// Guardian starts the second process. It must be the program that calls
 	// Guard when its first argument is GuardianArgument.
 	Guardian bool
+	// NoWatchdog keeps the guardian from killing a worker that hangs, as one
+	// does that a debugger has stopped. It still acts when the worker dies.
+	NoWatchdog bool
 	// Restarts is how often a guardian has started this worker anew.
 	Restarts int
 }
@@ -86,8 +89,15 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Guardian {
-		k := newKeeper(o.Logger, o.Restarts, started)
+		page, err := newWatchdog()
+		if err != nil {
+			return err
+		}
+		k := newKeeper(o.Logger, page, o.Restarts, started)
 		l.tell = k.tell
+		if !o.NoWatchdog {
+			l.pledge = page.worker
+		}
 		parts.Go(func() { k.run(partsCtx) })
 	}
 	results := make(chan track.Result)
