@@ -174,6 +174,13 @@ func TestRefusedAdvertisements(t *testing.T) {
 		{"the password", func(p *vrrp.Parameters, e *vrrp.Received) {
 			p.Authentication, e.Advertisement.Authentication = secret, secret
 		}, 0},
+		{"the type of AH", func(p *vrrp.Parameters, e *vrrp.Received) {
+			p.Authentication.Type = vrrp.AuthenticationAH
+			e.Advertisement.Authentication = vrrp.Authentication{Type: vrrp.AuthenticationAH, Data: [8]byte{1}}
+		}, 0},
+		{"not the type of AH", func(p *vrrp.Parameters, _ *vrrp.Received) {
+			p.Authentication.Type = vrrp.AuthenticationAH
+		}, vrrp.RefusedAuthentication},
 		{"data without a type", func(_ *vrrp.Parameters, e *vrrp.Received) {
 			e.Advertisement.Authentication.Data[0] = 1
 		}, 0},
@@ -365,8 +372,11 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		{"10.0.0.200 is there twice", func(p *vrrp.Parameters) {
 			p.VirtualAddresses = append(p.VirtualAddresses, p.VirtualAddresses[0])
 		}},
-		{"authentication type 2", func(p *vrrp.Parameters) { p.Authentication.Type = 2 }},
+		{"authentication type 3", func(p *vrrp.Parameters) { p.Authentication.Type = 3 }},
 		{"data without", func(p *vrrp.Parameters) { p.Authentication.Data[0] = 1 }},
+		{"data without", func(p *vrrp.Parameters) {
+			p.Authentication = vrrp.Authentication{Type: vrrp.AuthenticationAH, Data: [8]byte{1}}
+		}},
 		{"version 3 has no authentication", func(p *vrrp.Parameters) {
 			p.Version, p.Authentication.Type = vrrp.Version3, vrrp.AuthenticationPass
 		}},

@@ -187,9 +187,9 @@ func (a Authentication) check(version Version) error {
 		return errAuthenticationVersion
 	}
 	switch a.Type {
-	case AuthenticationNone:
+	case AuthenticationNone, AuthenticationAH:
 		if a.Data != ([authenticationLength]byte{}) {
-			return errors.New("authentication data without an authentication type")
+			return errors.New("authentication data without a password")
 		}
 		return nil
 	case AuthenticationPass:

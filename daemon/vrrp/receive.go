@@ -77,7 +77,7 @@ func (a *Authentication) accepts(received *Authentication) bool {
 	if a.Type != received.Type {
 		return false
 	}
-	return a.Type == AuthenticationNone || subtle.ConstantTimeCompare(a.Data[:], received.Data[:]) == 1
+	return a.Type != AuthenticationPass || subtle.ConstantTimeCompare(a.Data[:], received.Data[:]) == 1
 }
 
 // receivedBackup is RFC 9568 §6.4.2. A lower priority is discarded when

@@ -29,16 +29,17 @@ type AuthenticationType uint8
 
 // The authentication types of version 2. RFC 2338 §5.3.6 gave 1 (a password in
 // the clear) and 2 (AH) their meaning; RFC 3768 reserves both and keeps only
-// 0. AH has no place here yet: the codec carries it, New refuses it.
+// 0. What AH signs is the packet around the advertisement: see AH.
 const (
 	AuthenticationNone AuthenticationType = 0
 	AuthenticationPass AuthenticationType = 1
+	AuthenticationAH   AuthenticationType = 2
 )
 
 // Authentication is what a version 2 advertisement carries behind its
 // addresses. For AuthenticationPass Data is the password, filled up with
-// zeros (RFC 2338 §5.3.10); for AuthenticationNone it is zero when sent and
-// ignored when received (RFC 3768 §5.3.10).
+// zeros (RFC 2338 §5.3.10); for the others it is zero when sent and ignored
+// when received (RFC 3768 §5.3.10).
 type Authentication struct {
 	Type AuthenticationType
 	Data [8]byte
