@@ -158,7 +158,7 @@ func (s *ahSpeaker) hear(from netip.Addr) {
 		if advertisement.VRID != s.vrid {
 			continue
 		}
-		if d.Source != from || advertisement.Priority != 255 || advertisement.Authentication.Type != 2 {
+		if d.Source != from || advertisement.Priority != 255 || advertisement.Authentication.Type != vrrp.AuthenticationAH {
 			s.t.Errorf("received %+v from %s", advertisement, d.Source)
 		}
 		if err := s.sequence.Accept(d.Source, sequence); err != nil {
@@ -179,7 +179,7 @@ func (s *ahSpeaker) speak(h vrrp.AH) {
 	virtual := netip.AddrFrom4([4]byte{10, 1, 0, 49 + s.vrid})
 	payload, err := vrrp.Encode(vrrp.Advertisement{
 		Version: vrrp.Version2, VRID: s.vrid, Priority: 255, Interval: time.Second,
-		Addresses: []netip.Addr{virtual}, Authentication: vrrp.Authentication{Type: 2},
+		Addresses: []netip.Addr{virtual}, Authentication: vrrp.Authentication{Type: vrrp.AuthenticationAH},
 	}, s.source, destination)
 	if err != nil {
 		s.t.Fatal(err)

@@ -176,7 +176,7 @@ func (s *sampler) version3(name string, source netip.Addr, count int) specimen {
 
 func (s *sampler) ah() specimen {
 	s.t.Helper()
-	made := s.version2("AH", vrrp.Authentication{Type: 2})
+	made := s.version2("AH", vrrp.Authentication{Type: vrrp.AuthenticationAH})
 	s.aim(s.a.ip4, true)
 	packet, err := vrrp.AH{Key: [8]byte{'s', 'e', 'c'}}.Seal(s.source, s.destination, TTL, 1000, s.payload)
 	if err != nil {
