@@ -1,0 +1,495 @@
+package conduct
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"takeover/scenarios/history"
+)
+
+// State is the state of a virtual router (RFC 9568 §6.4).
+type State uint8
+
+// The states.
+const (
+	Initialize State = iota
+	Backup
+	Active
+)
+
+// Moment is a point in time: At on the run's clock, Local on the router's own
+// one, which its timers follow. Neither goes back.
+type Moment struct{ At, Local time.Duration }
+
+// Rule names what was broken.
+type Rule string
+
+// The rules. See Judge.
+const (
+	RuleEarly   Rule = "early"   // took over before its timer had ended
+	RuleLate    Rule = "late"    // did not take over when its timer ended
+	RuleYield   Rule = "yield"   // stayed Active beside a better one that it heard
+	RuleCause   Rule = "cause"   // changed its state without a cause
+	RuleAdvert  Rule = "advert"  // advertised when it must not, or did not when it must
+	RuleAddress Rule = "address" // has the address and must not, or must and has not
+	RuleSafety  Rule = "safety"  // two Actives without an excuse
+	RuleLive    Rule = "live"    // not exactly one Active, or the wrong one, after the healing
+	RuleFlap    Rule = "flap"    // a change of state after all had settled
+)
+
+// Finding is a broken rule.
+type Finding struct {
+	At   time.Duration
+	Rule Rule
+	Text string
+}
+
+func (f Finding) String() string {
+	return fmt.Sprintf("%s at %s: %s", f.Rule, f.At, f.Text)
+}
+
+// Limits are what the environment promises, beside the cluster itself.
+type Limits struct {
+	// Travel is the longest that an advertisement is under way on a link that
+	// is sound. Duplicates and overtaking are inside it.
+	Travel time.Duration
+	// Grain is how exact the times are: for what a clock's rate rounds, or for
+	// what observing costs.
+	Grain time.Duration
+	// Guardian is how long after a crash the router's addresses are gone.
+	// Negative: there is no guardian.
+	Guardian time.Duration
+	// Lease is how long after the last renewal an address ends by itself, on
+	// the router's clock; setting it and each advertisement renew it. Zero:
+	// there is none.
+	Lease time.Duration
+}
+
+// Judge follows one virtual router of several routers, that are named by their
+// index in the cluster. It keeps the first broken rule. The rules:
+//
+//   - A Backup whose Active_Down_Timer has ended becomes Active at that moment,
+//     not earlier and not later. The timer is set by what it read. (early, late)
+//   - An Active that reads a better advertisement is Backup at that moment, and
+//     for no other reason. (yield, cause)
+//   - An Active advertises when it becomes Active and then at least each
+//     interval; nobody else does. Priority 0 comes from an Active that ends, or
+//     in the name of one that crashed. (advert)
+//   - Who is Active has the address, nobody else has it, but for what a crash
+//     or a pause leaves behind until the guardian or the lease ends it.
+//     (address)
+//   - Where a outranks b, and the way from a to b is sound, and both run, b is
+//     not Active longer than one interval of a and the travel beside it. A
+//     priority 0 that b reads begins that time anew: b may then take over from
+//     whoever sent it without knowing of a. (safety)
+//   - See Healed and Settled for what follows the last fault. (live, flap)
+//
+// A moment at which several things happen is one: reading comes before timers,
+// as in vipd.
+type Judge struct {
+	limits  Limits
+	routers []router
+	links   []link // from*len(routers) + to
+	settled bool
+	finding *Finding
+}
+
+type router struct {
+	name                 string
+	priority             int
+	preempt              bool
+	order                int // among equals: higher is better
+	interval, skew, down time.Duration
+
+	state    State
+	running  bool
+	paused   bool
+	stopping bool // ends in order
+	holds    bool
+	farewell bool // crashed as Active: another may say priority 0 for it
+	goodbye  bool // said priority 0 itself
+
+	due      time.Duration // local: Active_Down_Timer
+	sent     time.Duration // local: the last advertisement
+	renewed  time.Duration // local: the lease
+	resumed  time.Duration // local
+	yieldTo  int           // the better one that it read; -1: none
+	leftAt   Moment        // crashed or paused with the address
+	rate     Rate
+	moved    time.Duration // when something last changed that Travel knows nothing of
+	zeroRead time.Duration
+	activeAt time.Duration
+}
+
+type link struct {
+	sound bool
+	since time.Duration
+}
+
+// Rate is how fast a clock goes, in millionths.
+type Rate int64
+
+// TrueRate is a clock that goes right.
+const TrueRate Rate = 1_000_000
+
+// Elapse is what the clock shows after d, rounded down.
+func (r Rate) Elapse(d time.Duration) time.Duration { return scale(d, int64(r), int64(TrueRate), 0) }
+
+// Takes is after how long the clock shows d or more, rounded up.
+func (r Rate) Takes(d time.Duration) time.Duration {
+	return scale(d, int64(TrueRate), int64(r), int64(r)-1)
+}
+
+// NewJudge returns a judge for the nodes of the cluster, that are in
+// Initialize and do not run. All links are sound.
+func NewJudge(cluster history.Cluster, limits Limits) *Judge {
+	j := &Judge{limits: limits}
+	for i, node := range cluster.Nodes {
+		order := 0
+		for _, other := range cluster.Nodes {
+			if other.Address.Less(node.Address) {
+				order++
+			}
+		}
+		if !node.Address.IsValid() {
+			order = i
+		}
+		j.routers = append(j.routers, router{
+			name: node.Name, priority: node.Priority, preempt: node.Preempt, order: order,
+			interval: cluster.AdvertInterval,
+			skew:     cluster.SkewTime(node.Priority, cluster.AdvertInterval),
+			down:     cluster.ActiveDownInterval(node.Priority, cluster.AdvertInterval),
+			yieldTo:  -1, rate: TrueRate,
+		})
+	}
+	j.links = make([]link, len(j.routers)*len(j.routers))
+	for i := range j.links {
+		j.links[i].sound = true
+	}
+	return j
+}
+
+// Finding is the first broken rule, or nil.
+func (j *Judge) Finding() *Finding { return j.finding }
+
+func (j *Judge) broken(at time.Duration, rule Rule, format string, args ...any) {
+	if j.finding == nil {
+		j.finding = &Finding{at, rule, fmt.Sprintf(format, args...)}
+	}
+}
+
+// Started says that the router's process started, in Initialize.
+func (j *Judge) Started(m Moment, i int) {
+	r := &j.routers[i]
+	j.checkLeft(m, r)
+	r.state, r.running, r.paused, r.stopping, r.farewell = Initialize, true, false, false, false
+	r.yieldTo, r.moved, r.resumed = -1, m.At, m.Local
+}
+
+// Stopping says that the router is about to end in order: what it does at this
+// moment follows from that.
+func (j *Judge) Stopping(m Moment, i int) {
+	j.checkDone(m, &j.routers[i])
+	j.routers[i].stopping = true
+}
+
+// Stopped says that the router's process ended in order.
+func (j *Judge) Stopped(m Moment, i int) {
+	j.settle(m.At)
+	r := &j.routers[i]
+	if r.state != Initialize || r.holds {
+		j.broken(m.At, RuleCause, "%s ended as %s", r.name, r.state)
+	}
+	r.running, r.stopping, r.state = false, false, Initialize
+}
+
+// Crashed says that the router's process ended without a word.
+func (j *Judge) Crashed(m Moment, i int) {
+	j.settle(m.At)
+	r := &j.routers[i]
+	if !r.paused {
+		j.checkDone(m, r)
+		r.leftAt = m
+	}
+	r.farewell = r.state == Active
+	r.running, r.paused, r.state = false, false, Initialize
+	r.leftAt.At = m.At // a guardian counts from here
+}
+
+// Paused says that the router's process stands still.
+func (j *Judge) Paused(m Moment, i int) {
+	j.settle(m.At)
+	r := &j.routers[i]
+	j.checkDone(m, r)
+	r.paused, r.leftAt = true, m
+}
+
+// Resumed says that it goes on, and will read what waits for it.
+func (j *Judge) Resumed(m Moment, i int) {
+	r := &j.routers[i]
+	j.checkLease(m, r)
+	r.paused, r.resumed, r.moved = false, m.Local, m.At
+}
+
+// Clocked says that the router's clock goes at another rate from now.
+func (j *Judge) Clocked(at time.Duration, i int, rate Rate) {
+	j.settle(at)
+	j.routers[i].rate, j.routers[i].moved = rate, at
+}
+
+// Linked says whether the way between two routers is sound from now: nothing
+// is lost, and all arrives within Limits.Travel.
+func (j *Judge) Linked(at time.Duration, from, to int, sound bool) {
+	l := &j.links[from*len(j.routers)+to]
+	if l.sound == sound {
+		return
+	}
+	j.settle(at)
+	*l = link{sound, at}
+}
+
+// Sent says that an advertisement left in the router's name.
+func (j *Judge) Sent(m Moment, i, priority int) {
+	r := &j.routers[i]
+	if priority == 0 {
+		if !r.farewell && (!r.stopping || r.state != Active) {
+			j.broken(m.At, RuleAdvert, "priority 0 in the name of %s, which is %s and goes on", r.name, r.state)
+		}
+		r.farewell, r.goodbye = false, true
+		return
+	}
+	switch r.state {
+	case Active:
+		j.checkSilence(m, r)
+	case Backup:
+		if m.Local+j.limits.Grain < r.due {
+			j.broken(m.At, RuleAdvert, "%s advertised as Backup, %s before its timer ended", r.name, r.due-m.Local)
+		}
+	case Initialize:
+		if r.priority != priorityOwner || !r.running {
+			j.broken(m.At, RuleAdvert, "%s advertised in Initialize", r.name)
+		}
+	}
+	r.sent, r.renewed = m.Local, m.Local
+}
+
+const priorityOwner = 255
+
+// Read says that the router took in an advertisement of another one.
+func (j *Judge) Read(m Moment, i, from, priority int) {
+	r := &j.routers[i]
+	j.checkDone(m, r)
+	switch r.state {
+	case Initialize:
+	case Backup:
+		if priority == 0 {
+			j.settle(m.At)
+			r.zeroRead = m.At
+			r.due = min(r.due, m.Local+r.skew)
+		} else if priority >= r.priority || !r.preempt {
+			r.due = m.Local + r.down
+		}
+	case Active:
+		if r.priority != priorityOwner && j.outranks(from, priority, r) {
+			r.yieldTo = from
+		}
+	}
+}
+
+// outranks says whether an advertisement goes before r: by its priority, then
+// by the higher address (RFC 9568 §6.4.3).
+func (j *Judge) outranks(from, priority int, r *router) bool {
+	if priority != r.priority {
+		return priority > r.priority
+	}
+	return j.routers[from].order > r.order
+}
+
+// Changed says that the router is in another state.
+func (j *Judge) Changed(m Moment, i int, to State) {
+	j.settle(m.At)
+	r := &j.routers[i]
+	if j.settled {
+		j.broken(m.At, RuleFlap, "%s went from %s to %s though all had settled", r.name, r.state, to)
+	}
+	switch to {
+	case Active:
+		j.becameActive(m, r)
+	case Backup:
+		if r.state == Active && r.yieldTo < 0 {
+			j.broken(m.At, RuleCause, "%s gave up though it heard no better one", r.name)
+		}
+		r.due = m.Local + r.down
+	case Initialize:
+		if !r.stopping {
+			j.broken(m.At, RuleCause, "%s went to Initialize by itself", r.name)
+		}
+		if r.state == Active && !r.goodbye {
+			j.broken(m.At, RuleAdvert, "%s ended as Active without priority 0", r.name)
+		}
+	}
+	r.state, r.yieldTo = to, -1
+}
+
+func (j *Judge) becameActive(m Moment, r *router) {
+	switch {
+	case r.state == Initialize && r.priority != priorityOwner:
+		j.broken(m.At, RuleCause, "%s became Active at once, and is not the owner", r.name)
+	case r.state == Backup && m.Local+j.limits.Grain < r.due:
+		j.broken(m.At, RuleEarly, "%s took over %s before its timer ended", r.name, r.due-m.Local)
+	case r.state == Backup && m.Local > max(r.due, r.resumed)+j.limits.Grain:
+		j.broken(m.At, RuleLate, "%s took over %s after its timer had ended", r.name, m.Local-r.due)
+	case r.sent+j.limits.Grain < m.Local:
+		j.broken(m.At, RuleAdvert, "%s took over without an advertisement", r.name)
+	}
+	r.activeAt, r.goodbye = m.At, false
+}
+
+// Held says that the router's host got the address or lost it.
+func (j *Judge) Held(m Moment, i int, holds bool) {
+	r := &j.routers[i]
+	if holds == r.holds {
+		return
+	}
+	if holds {
+		if !r.running {
+			j.broken(m.At, RuleAddress, "%s got the address though it does not run", r.name)
+		}
+		r.renewed = m.Local
+	} else {
+		j.checkLeft(m, r)
+	}
+	r.holds = holds
+}
+
+// Healed says that all run, all links are sound, all clocks go right, and
+// nothing is under way that was sent before and took longer than
+// Limits.Travel. It returns when all must have settled; then call Settled.
+//
+// Somebody is Active and stays so after two travels, when what a lost Active
+// said last has been heard, and the longest Active_Down_Interval. Whoever took
+// over beside it did so before its first advertisement arrived, a travel
+// later, and is told by the better one's first advertisement within another.
+func (j *Judge) Healed(at time.Duration) time.Duration {
+	longest := time.Duration(0)
+	for i := range j.routers {
+		longest = max(longest, j.routers[i].down)
+	}
+	return at + longest + 4*j.limits.Travel + j.limits.Grain
+}
+
+// Settled wants exactly one Active, that no preempting router outranks by its
+// priority. From now on no state may change.
+func (j *Judge) Settled(at time.Duration) {
+	j.settle(at)
+	j.settled = true
+	var actives []string
+	var active *router
+	for i := range j.routers {
+		if r := &j.routers[i]; r.state == Active {
+			actives, active = append(actives, r.name), r
+		}
+	}
+	if len(actives) != 1 {
+		j.broken(at, RuleLive, "%d are Active after the healing: %v", len(actives), actives)
+		return
+	}
+	for i := range j.routers {
+		if r := &j.routers[i]; r.preempt && r.priority > active.priority {
+			j.broken(at, RuleLive, "%s is Active, but %s outranks it and preempts", active.name, r.name)
+		}
+	}
+}
+
+// End looks at what is still to be done at the end. The moments are those of
+// each router.
+func (j *Judge) End(at time.Duration, local []time.Duration) {
+	j.settle(at)
+	for i := range j.routers {
+		r, m := &j.routers[i], Moment{at, local[i]}
+		if r.running && !r.paused {
+			j.checkDone(m, r)
+		} else {
+			j.checkLeft(m, r)
+		}
+	}
+}
+
+// checkDone wants a router that runs to have done what was due before m.
+func (j *Judge) checkDone(m Moment, r *router) {
+	switch {
+	case r.yieldTo >= 0:
+		j.broken(m.At, RuleYield, "%s is Active though it heard %s, which outranks it", r.name, j.routers[r.yieldTo].name)
+	case r.state == Backup && m.Local > max(r.due, r.resumed)+j.limits.Grain:
+		j.broken(m.At, RuleLate, "%s is Backup, but its timer ended %s ago", r.name, m.Local-r.due)
+	case r.state != Active && r.holds && r.running:
+		j.broken(m.At, RuleAddress, "%s has the address as %s", r.name, r.state)
+	case r.state == Active && !r.holds && m.Local > r.resumed+j.limits.Grain:
+		j.broken(m.At, RuleAddress, "%s is Active and lacks the address", r.name)
+	case r.state == Active:
+		j.checkSilence(m, r)
+	}
+}
+
+// checkSilence wants an Active to have advertised in time.
+func (j *Judge) checkSilence(m Moment, r *router) {
+	if m.Local > max(r.sent+r.interval, r.resumed)+j.limits.Grain {
+		j.broken(m.At, RuleAdvert, "%s is Active and has not advertised for %s", r.name, m.Local-r.sent)
+	}
+}
+
+// checkLeft wants an address that a crash or a pause left behind to be gone in
+// time.
+func (j *Judge) checkLeft(m Moment, r *router) {
+	if !r.holds || r.running && !r.paused {
+		return
+	}
+	if g := j.limits.Guardian; g >= 0 && !r.running && m.At > r.leftAt.At+g+j.limits.Grain {
+		j.broken(m.At, RuleAddress, "%s crashed %s ago, and its guardian left the address", r.name, m.At-r.leftAt.At)
+	}
+	j.checkLease(m, r)
+}
+
+func (j *Judge) checkLease(m Moment, r *router) {
+	if !r.holds || j.limits.Lease == 0 {
+		return
+	}
+	if over := m.Local - r.renewed - j.limits.Lease; over > j.limits.Grain {
+		j.broken(m.At, RuleAddress, "%s does not run, and its lease ended %s ago", r.name, over)
+	}
+}
+
+// settle looks at each pair of Actives before something changes.
+func (j *Judge) settle(at time.Duration) {
+	n := len(j.routers)
+	for a := range j.routers {
+		better := &j.routers[a]
+		if better.state != Active || better.paused {
+			continue
+		}
+		for b := range j.routers {
+			lesser := &j.routers[b]
+			l := &j.links[a*n+b]
+			if a == b || lesser.state != Active || lesser.paused || !l.sound || !j.outranks(a, better.priority, lesser) {
+				continue
+			}
+			gap := better.rate.Takes(better.interval) + j.limits.Travel + j.limits.Grain
+			if gap+j.limits.Travel >= lesser.rate.Takes(lesser.down) {
+				continue // the clocks are too far apart
+			}
+			from := max(better.activeAt, better.moved, lesser.moved, lesser.zeroRead, l.since)
+			if at-from > gap {
+				j.broken(at, RuleSafety, "%s and %s were both Active for %s, %s more than %s could know of it",
+					better.name, lesser.name, at-max(better.activeAt, lesser.activeAt), at-from-gap, lesser.name)
+			}
+		}
+	}
+}
+
+func (s State) String() string {
+	return [...]string{"Initialize", "Backup", "Active"}[s]
+}
+
+// never is later than every run.
+const never = time.Duration(math.MaxInt64)

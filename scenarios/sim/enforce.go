@@ -1,0 +1,211 @@
+package sim
+
+import (
+	"net/netip"
+
+	"takeover/daemon/vrrp"
+	"takeover/scenarios/check/conduct"
+)
+
+// enforce makes everything as the faults in force have it.
+func (c *Cluster) enforce() {
+	for i := range c.links {
+		c.enforceLink(i)
+	}
+	for i := range c.nodes {
+		n := &c.nodes[i]
+		if rate := c.rate(i); rate != n.clock.rate {
+			n.clock.set(c.now, rate)
+			c.judge.Clocked(c.now, i, rate)
+			n.arm(c.options.Lease)
+		}
+		c.enforceProcess(n)
+	}
+}
+
+func (c *Cluster) enforceLink(i int) {
+	l, from, to := &c.links[i], i/len(c.nodes), i%len(c.nodes)
+	l.network, l.cut = c.options.Network, false
+	for _, f := range c.active {
+		switch {
+		case f.Kind.ofLinks() && f.hits(from, to):
+			f.apply(l)
+		case f.Kind == Unplug && (f.Router == from || f.Router == to):
+			l.cut = true
+		}
+	}
+	c.tellSound(i)
+}
+
+func (c *Cluster) tellSound(i int) {
+	from, to := i/len(c.nodes), i%len(c.nodes)
+	if from != to {
+		c.judge.Linked(c.now, from, to, c.links[i].sound(&c.options.Network))
+	}
+}
+
+// rate is how fast the node's clock goes: of several faults the last decides.
+func (c *Cluster) rate(node int) conduct.Rate {
+	rate := conduct.TrueRate
+	for _, f := range c.active {
+		if f.Kind == Clock && f.Router == node {
+			rate = f.Rate
+		}
+	}
+	return rate
+}
+
+// suffers says whether a fault of that kind is in force on the node.
+func (c *Cluster) suffers(n *node, kind Kind) bool {
+	for _, f := range c.active {
+		if f.Kind == kind && f.Router == n.index {
+			return true
+		}
+	}
+	return false
+}
+
+// enforceProcess ends, starts, pauses and resumes a process as it must be. A
+// paused one that is to end in order goes on first, as with SIGTERM; one that
+// stands still does not learn of its link.
+func (c *Cluster) enforceProcess(n *node) {
+	crashed, stopped := c.suffers(n, Crash), c.suffers(n, Stop)
+	paused := c.suffers(n, Pause)
+	n.plugged = !c.suffers(n, Unplug)
+	switch {
+	case n.alive && crashed:
+		c.crash(n)
+	case n.alive && stopped:
+		if n.paused {
+			c.resume(n)
+		}
+		c.stop(n)
+	case !n.alive && !crashed && !stopped:
+		if err := c.start(n); err != nil {
+			panic(err) // NewCluster started one with the same parameters
+		}
+	}
+	if n.alive && n.paused && !paused {
+		c.resume(n)
+	}
+	if n.runs() && n.enabled != n.plugged {
+		c.enable(n)
+	}
+	if n.runs() && paused {
+		c.judge.Paused(n.moment(c.now), n.index)
+		n.paused = true
+		n.arm(c.options.Lease)
+	}
+}
+
+// start runs a new process: it removes what was left behind, and its router
+// waits for its Startup. A guardian that has not acted yet does so before.
+func (c *Cluster) start(n *node) error {
+	if n.farewell != never {
+		n.farewell = c.now
+		c.due(n)
+	}
+	m := n.moment(c.now)
+	c.hold(n, m, false)
+	var err error
+	if n.machine, err = c.build(n.parameters); err != nil {
+		return err
+	}
+	n.alive, n.paused, n.enabled, n.state = true, false, false, vrrp.Initialize
+	c.judge.Started(m, n.index)
+	c.recorder.process(n, true)
+	n.arm(c.options.Lease)
+	return nil
+}
+
+// crash ends the process without a word.
+func (c *Cluster) crash(n *node) {
+	c.judge.Crashed(n.moment(c.now), n.index)
+	n.orphaned = n.state == vrrp.Active
+	n.alive, n.paused, n.queue, n.lost = false, false, n.queue[:0], false
+	n.state = vrrp.Initialize
+	if c.options.Guardian {
+		n.farewell = c.now + c.options.Farewell
+	}
+	c.recorder.process(n, false)
+	n.arm(c.options.Lease)
+}
+
+// guard is what a guardian does for a crashed process.
+func (c *Cluster) guard(n *node) {
+	m := n.moment(c.now)
+	if n.orphaned {
+		a := vrrp.Advertisement{
+			Version: n.parameters.Version, VRID: n.parameters.VRID,
+			Interval: n.parameters.AdvertisementInterval, Addresses: n.parameters.VirtualAddresses,
+		}
+		c.send(n, m, &a)
+	}
+	c.hold(n, m, false)
+}
+
+// stop ends the process in order.
+func (c *Cluster) stop(n *node) {
+	m := n.moment(c.now)
+	c.judge.Stopping(m, n.index)
+	c.step(n, vrrp.Shutdown{})
+	c.judge.Stopped(m, n.index)
+	n.alive = false
+	c.recorder.process(n, false)
+	n.arm(c.options.Lease)
+}
+
+// enable starts the router when its link came, and ends it when it went.
+func (c *Cluster) enable(n *node) {
+	m := n.moment(c.now)
+	n.enabled = n.plugged
+	if n.plugged {
+		c.judge.Started(m, n.index)
+		c.step(n, vrrp.Startup{})
+		return
+	}
+	c.judge.Stopping(m, n.index)
+	c.step(n, vrrp.Shutdown{Reason: "link down"})
+}
+
+// resume lets a process go on: it reads what waits, then learns that its
+// address ended, and then does what is due.
+func (c *Cluster) resume(n *node) {
+	n.paused = false
+	c.judge.Resumed(n.moment(c.now), n.index)
+	n.arm(c.options.Lease)
+	queue := n.queue
+	n.queue = nil
+	for _, p := range queue {
+		c.read(n, p)
+	}
+	n.queue = queue[:0]
+	if n.lost {
+		n.lost = false
+		c.step(n, vrrp.AddressLost{Address: virtualAddress()})
+	}
+	if n.wake <= c.now {
+		c.step(n, vrrp.TimerExpired{})
+	}
+}
+
+// encoded is the advertisement as it is on the wire.
+func encoded(a *vrrp.Advertisement, source netip.Addr) []byte {
+	bytes, err := vrrp.Encode(*a, source, groupAddress())
+	if err != nil {
+		panic(err) // the machine made it
+	}
+	return bytes
+}
+
+// decoded is the advertisement as a router reads it.
+func decoded(bytes []byte, source netip.Addr) vrrp.Event {
+	a, err := vrrp.Decode(bytes, source, groupAddress())
+	if err != nil {
+		panic(err) // nothing damages it on its way
+	}
+	return vrrp.Received{Source: source, Advertisement: a}
+}
+
+// groupAddress is where advertisements go (RFC 9568 §5.1.1.2).
+func groupAddress() netip.Addr { return netip.AddrFrom4([4]byte{224, 0, 0, 18}) }

@@ -1,0 +1,183 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"takeover/daemon/vrrp"
+	"takeover/scenarios/check/conduct"
+)
+
+// mutant is a machine that is wrong in one way.
+type mutant struct {
+	machine
+	// hear says what the machine is told instead of an event; nil: nothing.
+	hear func(vrrp.Event) vrrp.Event
+	// speak says what it does instead.
+	speak func([]vrrp.Action) []vrrp.Action
+}
+
+func (m mutant) Step(now time.Time, event vrrp.Event) []vrrp.Action {
+	if m.hear != nil {
+		if event = m.hear(event); event == nil {
+			return nil
+		}
+	}
+	actions := m.machine.Step(now, event)
+	if m.speak != nil {
+		actions = m.speak(actions)
+	}
+	return actions
+}
+
+func parametersOf(change func(*vrrp.Parameters)) builder {
+	return func(p vrrp.Parameters) (machine, error) {
+		change(&p)
+		return vrrp.New(p)
+	}
+}
+
+func hears(hear func(p *vrrp.Parameters, a *vrrp.Advertisement) bool) builder {
+	return func(p vrrp.Parameters) (machine, error) {
+		router, err := vrrp.New(p)
+		return mutant{machine: router, hear: func(e vrrp.Event) vrrp.Event {
+			if r, ok := e.(vrrp.Received); ok && !hear(&p, &r.Advertisement) {
+				return nil
+			}
+			return e
+		}}, err
+	}
+}
+
+func speaks(leaveOut func(vrrp.Action, []vrrp.Action) bool) builder {
+	return func(p vrrp.Parameters) (machine, error) {
+		router, err := vrrp.New(p)
+		return mutant{machine: router, speak: func(actions []vrrp.Action) []vrrp.Action {
+			var kept []vrrp.Action
+			for _, a := range actions {
+				if !leaveOut(a, actions) {
+					kept = append(kept, a)
+				}
+			}
+			return kept
+		}}, err
+	}
+}
+
+func isAdvert(a vrrp.Action, priority0 bool) bool {
+	sent, ok := a.(vrrp.SendAdvertisement)
+	return ok && (sent.Advertisement.Priority == 0) == priority0
+}
+
+func isChangeTo(actions []vrrp.Action, to vrrp.State) bool {
+	for _, a := range actions {
+		if changed, ok := a.(vrrp.StateChanged); ok && changed.To == to {
+			return true
+		}
+	}
+	return false
+}
+
+// within is after how many schedules a mutant must be found.
+const within = 2000
+
+func TestExplorationFindsEveryMutant(t *testing.T) {
+	for name, c := range map[string]struct {
+		build builder
+		lie   func(*Cluster)
+		rule  conduct.Rule // that may be the first one broken; "" for any
+	}{
+		"ignores higher priorities": {build: hears(func(p *vrrp.Parameters, a *vrrp.Advertisement) bool {
+			return a.Priority <= p.Priority
+		})},
+		"ignores equal priorities": {build: hears(func(p *vrrp.Parameters, a *vrrp.Advertisement) bool {
+			return a.Priority != p.Priority
+		})},
+		"ignores priority 0": {rule: conduct.RuleLate, build: hears(func(_ *vrrp.Parameters, a *vrrp.Advertisement) bool {
+			return a.Priority != 0
+		})},
+		"doubled down timer":      {rule: conduct.RuleLate, build: parametersOf(func(p *vrrp.Parameters) { p.DownTimerAdverts = 6 })},
+		"short down timer":        {build: parametersOf(func(p *vrrp.Parameters) { p.DownTimerAdverts = 2 })},
+		"never preempts":          {build: parametersOf(func(p *vrrp.Parameters) { p.NoPreempt = p.Priority != 255 })},
+		"always preempts":         {build: parametersOf(func(p *vrrp.Parameters) { p.NoPreempt = false })},
+		"another priority inside": {build: parametersOf(func(p *vrrp.Parameters) { p.Priority = max(1, p.Priority-1) })},
+		"takes over in silence": {rule: conduct.RuleAdvert, build: speaks(func(a vrrp.Action, all []vrrp.Action) bool {
+			return isAdvert(a, false) && isChangeTo(all, vrrp.Active)
+		})},
+		"ends in silence": {rule: conduct.RuleAdvert, build: speaks(func(a vrrp.Action, _ []vrrp.Action) bool { return isAdvert(a, true) })},
+		"keeps the address when it yields": {rule: conduct.RuleAddress, build: speaks(func(a vrrp.Action, all []vrrp.Action) bool {
+			_, removes := a.(vrrp.RemoveAddress)
+			return removes && isChangeTo(all, vrrp.Backup)
+		})},
+		"does not put a lost address back": {rule: conduct.RuleAddress, build: speaks(func(a vrrp.Action, all []vrrp.Action) bool {
+			_, sets := a.(vrrp.SetAddress)
+			return sets && !isChangeTo(all, vrrp.Active)
+		})},
+		"guardian keeps the address": {rule: conduct.RuleAddress, lie: func(c *Cluster) {
+			c.farewell = func(c *Cluster, n *node) {
+				holds := n.holds
+				n.holds = false // so that guard does not take it off
+				c.guard(n)
+				n.holds = holds
+			}
+		}},
+		"guardian speaks for a Backup": {rule: conduct.RuleAdvert, lie: func(c *Cluster) {
+			c.farewell = func(c *Cluster, n *node) {
+				n.orphaned = true
+				c.guard(n)
+			}
+		}},
+		"guardian is late": {rule: conduct.RuleAddress, lie: func(c *Cluster) {
+			real := *c.options
+			real.Farewell += time.Second
+			c.options = &real
+		}},
+		"lease is too long": {rule: conduct.RuleAddress, lie: func(c *Cluster) {
+			real := *c.options
+			if real.Lease > 0 {
+				real.Lease += time.Second
+			}
+			c.options = &real
+		}},
+		"a sound link loses": {rule: conduct.RuleSafety, lie: func(c *Cluster) {
+			for i := range c.links {
+				c.links[i].cut = true // until the next fault
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := c.build
+			if build == nil {
+				build = realMachine
+			}
+			run := func(s *Schedule) (Result, error) {
+				cluster, err := newCluster(s, nil, build)
+				if err != nil {
+					return Result{}, err
+				}
+				if c.lie != nil {
+					c.lie(cluster)
+				}
+				return cluster.Finish(), nil
+			}
+			e, err := everything().explore(t.Context(), 1, within, nil, run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Violation == nil {
+				t.Fatalf("not found in %d schedules", e.Schedules)
+			}
+			v := e.Violation.shrink(run)
+			t.Logf("seed %d: %s\n%s", e.Violation.Schedule.Seed, v.Finding, v.Schedule)
+			if c.rule != "" && v.Finding.Rule != c.rule {
+				t.Errorf("found as %s, want %s", v.Finding.Rule, c.rule)
+			}
+			if len(v.Schedule.Faults) > 3 {
+				t.Errorf("shrunk to %d faults", len(v.Schedule.Faults))
+			}
+			if _, err := vrrp.New(v.Schedule.Options.parameters(0)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,99 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"takeover/daemon/vrrp"
+	"takeover/scenarios/check/conduct"
+)
+
+// machine is what a node runs: a *vrrp.VirtualRouter, or what a test puts in
+// its place.
+type machine interface {
+	Step(now time.Time, event vrrp.Event) []vrrp.Action
+	Deadline() (time.Time, bool)
+}
+
+// builder makes the machine of a process that starts.
+type builder func(vrrp.Parameters) (machine, error)
+
+func realMachine(p vrrp.Parameters) (machine, error) { return vrrp.New(p) }
+
+// node is a host with a router in it.
+type node struct {
+	index      int
+	parameters vrrp.Parameters
+	machine    machine
+	clock      clock
+	// wake is when something is due here by itself, on the run's clock.
+	wake time.Duration
+
+	alive   bool // there is a process
+	paused  bool
+	plugged bool
+	enabled bool // the machine has had its Startup
+	state   vrrp.State
+	holds   bool
+	lost    bool // the address ended while the process stood still
+
+	renewed  time.Duration // local: when the lease was renewed last
+	farewell time.Duration // when the guardian of a crashed process acts
+	orphaned bool          // the crashed process was Active
+
+	queue []packet // waits for a paused process
+	// What the process sends, ready to be read: at its priority and at 0.
+	said [2]spoken
+}
+
+// spoken is an advertisement as others receive it.
+type spoken struct {
+	priority uint8
+	event    vrrp.Event
+	bytes    []byte // with Options.Codec
+}
+
+// routerName is what everybody calls the router of that index.
+func routerName(index int) string { return fmt.Sprintf("node%d", index+1) }
+
+func routerAddress(index int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, 0, 0, byte(101 + index)})
+}
+
+// The virtual router.
+const vrid = 51
+
+func virtualAddress() netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, 200}) }
+
+// parameters are those of the router of that index.
+func (o *Options) parameters(index int) vrrp.Parameters {
+	return vrrp.Parameters{
+		Version: o.Version, VRID: vrid, Priority: o.Routers[index].Priority, AdvertisementInterval: o.Interval,
+		PrimaryAddress: routerAddress(index), VirtualAddresses: []netip.Addr{virtualAddress()},
+		NoPreempt: o.Routers[index].NoPreempt, AnnounceCount: 1,
+	}
+}
+
+// runs says that the node's process does what is due.
+func (n *node) runs() bool { return n.alive && !n.paused }
+
+// arm finds out when something is due next.
+func (n *node) arm(lease time.Duration) {
+	if n.alive && !n.paused {
+		n.wake = never
+		if deadline, running := n.machine.Deadline(); running {
+			n.wake = n.clock.when(time.Duration(deadline.UnixNano()))
+		}
+		return
+	}
+	n.wake = n.farewell
+	if n.holds && lease > 0 {
+		n.wake = min(n.wake, n.clock.when(n.renewed+lease))
+	}
+}
+
+// moment is now on both clocks.
+func (n *node) moment(now time.Duration) conduct.Moment {
+	return conduct.Moment{At: now, Local: n.clock.show(now)}
+}

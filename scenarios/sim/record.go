@@ -1,0 +1,73 @@
+package sim
+
+import (
+	"net/netip"
+
+	"takeover/daemon/vrrp"
+	"takeover/scenarios/history"
+)
+
+// recorder writes what happens as a history. A nil one writes nothing.
+type recorder struct {
+	log     *history.Log
+	cluster *Cluster
+}
+
+func (r *recorder) append(n *node, body history.Body) {
+	r.log.Append(r.cluster.now, routerName(n.index), body)
+}
+
+func (r *recorder) advert(n *node, from, priority int, direction history.Direction) {
+	o := r.cluster.options
+	r.append(n, history.Advert{
+		Direction: direction, Version: int(o.Version), VRID: vrid, Priority: priority, Interval: o.Interval,
+		Source: routerAddress(from), Destination: groupAddress(), VIPs: []netip.Addr{virtualAddress()},
+	})
+}
+
+func (r *recorder) change(n *node, a vrrp.StateChanged) {
+	r.append(n, history.Transition{Instance: instance, From: a.From.String(), To: a.To.String(), Reason: a.Reason})
+}
+
+// The names of a node's things in a history.
+const (
+	instance = "VI_1"
+	device   = "eth0"
+)
+
+func (r *recorder) address(n *node) {
+	r.append(n, history.Address{Interface: device, Prefix: netip.PrefixFrom(virtualAddress(), 32), Present: n.holds})
+}
+
+func (r *recorder) announce(n *node) {
+	mac := r.cluster.options.history().Nodes[n.index].MAC
+	r.append(n, history.ARP{
+		Direction: history.FromHost, Operation: "request", SenderIP: virtualAddress(), SenderMAC: mac,
+		TargetIP: virtualAddress(), TargetMAC: "00:00:00:00:00:00", Gratuitous: true,
+	})
+}
+
+func (r *recorder) process(n *node, starts bool) {
+	switch {
+	case r == nil:
+	case starts:
+		r.append(n, history.ProcessStart{Name: subject, PID: n.index + 1})
+	default:
+		r.append(n, history.ProcessExit{Name: subject, PID: n.index + 1})
+	}
+}
+
+func (r *recorder) fault(f *Fault, begins bool) {
+	if r == nil {
+		return
+	}
+	host := ""
+	if !f.Kind.ofLinks() {
+		host = routerName(f.Router)
+	}
+	if begins {
+		r.log.Append(r.cluster.now, host, history.FaultStart{Fault: f.String(), Undo: "ends by itself"})
+	} else {
+		r.log.Append(r.cluster.now, host, history.FaultEnd{Fault: f.String()})
+	}
+}
