@@ -104,7 +104,9 @@ type observer struct {
 	planned time.Duration // when the next look is due
 }
 
-func newObserver(p *pledge) *observer { return &observer{pledge: p, planned: p.now()} }
+// newObserver has not looked yet, and counts as held up until now: it may have
+// been stopped before it could.
+func newObserver(p *pledge) *observer { return &observer{pledge: p} }
 
 // look says whether the other process hangs, and else how long it is until the
 // next look.

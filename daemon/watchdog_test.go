@@ -107,6 +107,28 @@ func TestPledgeIsSharedAndOnTheKernelsClock(t *testing.T) {
 	}
 }
 
+func TestObserverThatBeginsLateBlamesNobodyAtOnce(t *testing.T) {
+	w, err := newWatchdog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.worker.Waiting(time.Now().Add(-time.Minute))
+	const tolerance = 2 * time.Millisecond
+	o := newObserver(w.worker)
+	hangs, wait := o.look(tolerance)
+	if hangs || wait != tolerance {
+		t.Errorf("first look: hangs %t, wait %s", hangs, wait)
+	}
+	o.planned = o.now() - tolerance/2 // as if looked on time
+	if hangs, _ = o.look(time.Minute / 2); !hangs {
+		t.Error("silent for a minute, and not blamed")
+	}
+	w.worker.Working()
+	if hangs, _ = o.look(time.Minute); hangs {
+		t.Error("back, and blamed")
+	}
+}
+
 func TestNoWatchdogPledgesNothing(t *testing.T) {
 	var none *pledge
 	none.Waiting(time.Now())

@@ -105,6 +105,10 @@ func TestFileIsFollowedThroughChangesOfItsDirectory(t *testing.T) {
 		{"moved away and back", "mkdir d/e; echo 5 > d/e/f", "mv d x =0; mv x d =5; echo 6 > d/e/f =6"},
 		{"inner one is moved", "mkdir d/e; echo 5 > d/e/f", "mv d/e x =0; mkdir d/e; echo 6 > d/e/f =6"},
 		{"link to a directory", "mkdir v/e; echo 5 > v/e/f", "ln -s v d =5; rm d =0"},
+		{
+			"link is swapped", "mkdir v1/e; mkdir v2/e; echo 1 > v1/e/f; echo 2 > v2/e/f; ln -s v1 d",
+			"ln -s v2 new; mv new d =2; echo 3 > v2/e/f =3; echo 9 > v1/e/f",
+		},
 		{"a file in its place", "", "echo 1 > d; rm d; mkdir d/e; echo 2 > d/e/f =2"},
 	}
 	for _, test := range tests {
@@ -140,44 +144,44 @@ func follow(t *testing.T, path, before, steps string) {
 	}
 }
 
-// Half a number is not read, although other files of the directory change
-// meanwhile.
+// Half a number is not read, although another file changes meanwhile.
 func TestFileIsReadWhenItIsClosed(t *testing.T) {
-	directory := t.TempDir()
-	path := filepath.Join(directory, "f")
-	shell(t, directory, "echo 50 > f")
-	results := watchFile(t, path, 50)
-	for _, step := range []string{"truncated", "removed"} {
-		if step == "removed" {
-			shell(t, directory, "rm f")
-			if got := receive(t, results); got.Number != 0 {
-				t.Errorf("removed: %+v", got)
+	for _, before := range []string{"truncated", "new"} {
+		t.Run(before, func(t *testing.T) {
+			directory := t.TempDir()
+			path := filepath.Join(directory, "f")
+			if before == "truncated" {
+				shell(t, directory, "echo 50 > f")
 			}
-		}
-		writer, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer writer.Close()
-		for _, text := range []string{"6", "0"} {
-			if _, err := writer.WriteString(text); err != nil {
+			results := make(chan Result)
+			go func() {
+				_ = WatchFiles(t.Context(), []*File{
+					{Name: "f", Path: path}, {Name: "other", Path: filepath.Join(directory, "g")},
+				}, results, func(error) {})
+			}()
+			receive(t, results)
+			receive(t, results)
+			writer, err := os.Create(path)
+			if err != nil {
 				t.Fatal(err)
 			}
-			shell(t, directory, "echo 1 > g")
-			shell(t, directory, "mv g h")
-		}
-		if err := writer.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if step == "truncated" {
-			if got := receive(t, results); got.Number != 60 {
-				t.Errorf("%s: %+v, want 60", step, got)
+			defer writer.Close()
+			for n, text := range []string{"6", "0"} {
+				if _, err := writer.WriteString(text); err != nil {
+					t.Fatal(err)
+				}
+				shell(t, directory, fmt.Sprintf("echo %d > g", n+1))
+				if got := receive(t, results); got.Name != "other" {
+					t.Errorf("before it is closed: %+v", got)
+				}
 			}
-			continue
-		}
-		if got := receive(t, results); got.Number != 60 {
-			t.Errorf("%s: %+v, want 60", step, got)
-		}
+			if err := writer.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := receive(t, results); got.Name != "f" || got.Number != 60 {
+				t.Errorf("got %+v, want 60", got)
+			}
+		})
 	}
 }
 
