@@ -325,7 +325,7 @@ func (c *Cluster) turn() {
 // impose begins a fault.
 func (c *Cluster) impose(f *Fault) {
 	c.active = append(c.active, f)
-	c.recorder.fault(f, true)
+	c.recorder.links(f, true)
 	c.enforce()
 }
 
@@ -333,5 +333,5 @@ func (c *Cluster) impose(f *Fault) {
 func (c *Cluster) lift(f *Fault) {
 	c.active = slices.DeleteFunc(c.active, func(other *Fault) bool { return other == f })
 	c.enforce()
-	c.recorder.fault(f, false)
+	c.recorder.links(f, false)
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"testing"
 	"time"
 )
@@ -18,7 +17,7 @@ func TestExplorationFindsNothing(t *testing.T) {
 	if testing.Short() {
 		count = 500
 	}
-	e, err := everything().Explore(context.Background(), 1, count, nil)
+	e, err := everything().Explore(t.Context(), 1, count, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,4 +40,15 @@ func BenchmarkThreeRouters(b *testing.B) {
 	b.ResetTimer()
 	c.Advance(c.now + time.Duration(b.N)*time.Second)
 	b.ReportMetric(1e9/(float64(b.Elapsed().Nanoseconds())/float64(b.N)), "x-real-time")
+}
+
+func BenchmarkSchedules(b *testing.B) {
+	e, err := everything().Explore(b.Context(), 1, uint64(b.N), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if e.Violation != nil {
+		b.Fatal(e.Violation.Finding)
+	}
+	b.ReportMetric(float64(e.Schedules)/b.Elapsed().Seconds(), "schedules/s")
 }

@@ -92,6 +92,7 @@ func (c *Cluster) enforceProcess(n *node) {
 		c.enable(n)
 	}
 	if n.runs() && paused {
+		c.recorder.suffers(n, Pause, true)
 		c.judge.Paused(n.moment(c.now), n.index)
 		n.paused = true
 		n.arm(c.options.Lease)
@@ -147,11 +148,13 @@ func (c *Cluster) guard(n *node) {
 // stop ends the process in order.
 func (c *Cluster) stop(n *node) {
 	m := n.moment(c.now)
+	c.recorder.suffers(n, Stop, true)
 	c.judge.Stopping(m, n.index)
 	c.step(n, vrrp.Shutdown{})
 	c.judge.Stopped(m, n.index)
-	n.alive = false
 	c.recorder.process(n, false)
+	c.recorder.suffers(n, Stop, false)
+	n.alive = false
 	n.arm(c.options.Lease)
 }
 
@@ -159,6 +162,7 @@ func (c *Cluster) stop(n *node) {
 func (c *Cluster) enable(n *node) {
 	m := n.moment(c.now)
 	n.enabled = n.plugged
+	c.recorder.suffers(n, Unplug, !n.plugged)
 	if n.plugged {
 		c.judge.Started(m, n.index)
 		c.step(n, vrrp.Startup{})
@@ -172,6 +176,7 @@ func (c *Cluster) enable(n *node) {
 // address ended, and then does what is due.
 func (c *Cluster) resume(n *node) {
 	n.paused = false
+	c.recorder.suffers(n, Pause, false)
 	c.judge.Resumed(n.moment(c.now), n.index)
 	n.arm(c.options.Lease)
 	queue := n.queue

@@ -11,6 +11,9 @@ import (
 type recorder struct {
 	log     *history.Log
 	cluster *Cluster
+	// world says that a World tells of the faults, and what is read counts as
+	// delivered to the port.
+	world bool
 }
 
 func (r *recorder) append(n *node, body history.Body) {
@@ -47,6 +50,7 @@ func (r *recorder) announce(n *node) {
 	})
 }
 
+// process tells of a process that starts or ends.
 func (r *recorder) process(n *node, starts bool) {
 	switch {
 	case r == nil:
@@ -57,17 +61,25 @@ func (r *recorder) process(n *node, starts bool) {
 	}
 }
 
-func (r *recorder) fault(f *Fault, begins bool) {
-	if r == nil {
+// suffers tells of a fault of a node when it takes effect and when it ends.
+func (r *recorder) suffers(n *node, kind Kind, begins bool) {
+	if r == nil || r.world {
 		return
 	}
-	host := ""
-	if !f.Kind.ofLinks() {
-		host = routerName(f.Router)
-	}
 	if begins {
-		r.log.Append(r.cluster.now, host, history.FaultStart{Fault: f.String(), Undo: "ends by itself"})
+		r.append(n, history.FaultStart{Fault: string(kind), Undo: "ends by itself"})
 	} else {
-		r.log.Append(r.cluster.now, host, history.FaultEnd{Fault: f.String()})
+		r.append(n, history.FaultEnd{Fault: string(kind)})
+	}
+}
+
+// links tells of a fault of links.
+func (r *recorder) links(f *Fault, begins bool) {
+	switch {
+	case r == nil || r.world || !f.Kind.ofLinks():
+	case begins:
+		r.log.Append(r.cluster.now, "", history.FaultStart{Fault: f.String(), Undo: "ends by itself"})
+	default:
+		r.log.Append(r.cluster.now, "", history.FaultEnd{Fault: f.String()})
 	}
 }
