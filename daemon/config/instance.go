@@ -2,148 +2,144 @@ package config
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
+// instanceDraft is a vrrp_instance while it is read.
+type instanceDraft struct {
+	Instance
+	found    seen
+	global   seen          // what global_defs says
+	family   Position      // what made it IPv4 or IPv6; Line 0: nothing yet
+	accept   *bool         // accept, no_accept
+	interval *Statement    // advert_int, which only the version gives its range
+	excluded []*Statement  // virtual_ipaddress_excluded, whose lines are read last
+	vmac     VMAC          // use_vmac and vmac_xmit_base
+	tracks   trackedThings // of its own
+	group    *groupDraft   // its sync group
+}
+
+// place is where something is written: in the instance, else in global_defs
+// under one of the names that it has there, else where the instance begins.
+func (d *instanceDraft) place(name string) Position {
+	if at, ok := d.found[name]; ok {
+		return at
+	}
+	for _, global := range []string{name, "vrrp_" + name} {
+		if at, ok := d.global[global]; ok {
+			return at
+		}
+	}
+	return d.Position
+}
+
+func (d *instanceDraft) has(name string) bool {
+	_, ok := d.found[name]
+	return ok
+}
+
+func (d *instanceDraft) isUnicast() bool { return d.has("unicast_peer") }
+
+func ofInstance(to *instanceDraft) *Instance { return &to.Instance }
+
 // instanceKeywords is the table of vrrp_instance.
-var instanceKeywords = table[Instance]{
+var instanceKeywords = table[instanceDraft]{
 	where: "vrrp_instance",
-	keywords: []keyword[Instance]{
+	keywords: slices.Concat([]keyword[instanceDraft]{
 		{name: "state", form: "MASTER|BACKUP", min: 1, max: 1, set: setState},
-		{name: "interface", form: "NAME", min: 1, max: 1, set: func(c *converter, to *Instance, s *Statement) {
+		{name: "interface", form: "NAME", min: 1, max: 1, set: func(c *converter, to *instanceDraft, s *Statement) {
 			if c.interfaceName(s, "interface", s.Arguments()[0]) {
 				to.Interface = s.Arguments()[0]
 			}
 		}},
-		{name: "virtual_router_id", form: "1-255", min: 1, max: 1, set: func(c *converter, to *Instance, s *Statement) {
-			if value, ok := c.integer(s, "virtual_router_id", s.Arguments()[0], 1, math.MaxUint8); ok {
-				to.VRID = uint8(value)
-			}
+		{name: "virtual_router_id", form: "1-255", min: 1, max: 1, set: func(c *converter, to *instanceDraft, s *Statement) {
+			c.byte(s, &to.VRID, 1)
 		}},
-		{name: "priority", form: "1-255", min: 1, max: 1, set: func(c *converter, to *Instance, s *Statement) {
-			if value, ok := c.integer(s, "priority", s.Arguments()[0], 1, math.MaxUint8); ok {
-				to.Priority = uint8(value)
-			}
+		{name: "priority", form: "1-255", min: 1, max: 1, set: func(c *converter, to *instanceDraft, s *Statement) {
+			c.byte(s, &to.Priority, 1)
 		}},
-		{name: "advert_int", form: "SECONDS", min: 1, max: 1, set: setAdvertInterval},
-		{name: "version", form: "2", min: 1, max: 1, set: func(c *converter, _ *Instance, s *Statement) {
-			c.version(s)
+		{name: "advert_int", form: "SECONDS", min: 1, max: 1, set: func(_ *converter, to *instanceDraft, s *Statement) { to.interval = s }},
+		{name: "native_ipv6", set: func(c *converter, to *instanceDraft, s *Statement) { c.family(to, s, true, "native_ipv6") }},
+		{name: "authentication", block: true, set: setAuthentication},
+		{name: "auth_hmac", block: true, set: setHMAC},
+
+		{name: "nopreempt", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.NoPreempt = true }},
+		{name: "preempt", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.NoPreempt = false }},
+		{name: "preempt_delay", form: "SECONDS", min: 1, max: 1, set: func(c *converter, to *instanceDraft, s *Statement) {
+			c.secondsUpTo(s, &to.PreemptDelay, 1000)
 		}},
-		{name: "authentication", block: true, set: func(c *converter, to *Instance, s *Statement) {
-			found := authKeywords.apply(c, to, s.Block.Nodes)
-			checkAuthentication(c, s, found)
+
+		{name: "mcast_src_ip", form: "ADDRESS", min: 1, max: 1, set: setSource},
+		{name: "unicast_src_ip", form: "ADDRESS", min: 1, max: 1, set: setSource},
+		{name: "track_src_ip", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.TrackSource = true }},
+		{name: "mcast_dst_ip", form: "ADDRESS", min: 1, max: 1, set: setGroup},
+		{name: "unicast_peer", block: true, repeats: true, set: addPeers},
+		{name: "unicast_ttl", form: "1-255", min: 1, max: 1, set: func(c *converter, to *instanceDraft, s *Statement) {
+			c.byte(s, &to.UnicastTTL, 1)
 		}},
+		// Without peers there is always a fault here.
+		{name: "unicast_fault_no_peer", set: func(*converter, *instanceDraft, *Statement) {}},
+		{name: "old_unicast_checksum", form: "never", max: 1, set: checkOldChecksum},
+		flagKeyword("v3_checksum_as_v2", func(to *instanceDraft) *bool { return &to.PlainChecksum }),
+
+		{name: "use_vmac", form: "[NAME] [MAC]", max: 3, set: setVMAC},
+		{name: "vmac_xmit_base", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.vmac.TransmitBase = true }},
+
 		{name: "virtual_ipaddress", block: true, repeats: true, set: addVirtualAddresses},
-		{name: "track_script", block: true, repeats: true, set: addTrackScripts},
-		{name: "track_interface", block: true, repeats: true, set: addTrackInterfaces},
-		{name: "nopreempt", set: func(_ *converter, to *Instance, _ *Statement) { to.NoPreempt = true }},
-		{name: "preempt", set: func(_ *converter, to *Instance, _ *Statement) { to.NoPreempt = false }},
-		{name: "garp_master_delay", form: "SECONDS", min: 1, max: 1, set: func(c *converter, to *Instance, s *Statement) {
-			c.garpDelay(s, &to.GARPDelay)
-		}},
-		{name: "garp_master_repeat", form: "COUNT", min: 1, max: 1, set: func(c *converter, to *Instance, s *Statement) {
-			c.garpRepeat(s, &to.GARPRepeat)
-		}},
-		{name: "dont_track_primary", set: func(_ *converter, to *Instance, _ *Statement) { to.DontTrackPrimary = true }},
+		{name: "virtual_ipaddress_excluded", block: true, repeats: true, set: addExcludedAddresses},
+		{name: "accept", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.accept = new(true) }},
+		{name: "no_accept", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.accept = new(false) }},
+		flagKeyword("strict_mode", func(to *instanceDraft) *bool { return &to.Strict }),
+		unused[instanceDraft]("promote_secondaries", ""),
+		unused[instanceDraft]("debug", "0 to 4"),
+
+		{name: "track_script", block: true, repeats: true, set: track[instanceDraft](scripts)},
+		{name: "track_interface", block: true, repeats: true, set: track[instanceDraft](interfaces)},
+		{name: "track_process", block: true, repeats: true, set: track[instanceDraft](processes)},
+		{name: "track_file", block: true, repeats: true, set: track[instanceDraft](files)},
+		{name: "track_bfd", block: true, repeats: true, set: track[instanceDraft](sessions)},
+		{name: "dont_track_primary", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.DontTrackPrimary = true }},
 	},
+		sharedKeywords("", ofInstance),
+		extensionKeywords(ofInstance)),
 	later: []string{
-		"use_vmac", "use_vmac_addr", "vmac_xmit_base", "use_ipvlan", "native_ipv6", "vrf", "track_file",
-		"track_process", "track_bfd", "mcast_src_ip", "unicast_src_ip", "mcast_dst_ip", "track_src_ip",
-		"unicast_peer", "unicast_ttl", "unicast_fault_no_peer", "check_unicast_src",
-		"old_unicast_checksum", "v3_checksum_as_v2", "garp_master_refresh",
-		"garp_master_refresh_repeat", "garp_lower_prio_delay", "garp_lower_prio_repeat",
-		"garp_extra_if", "vmac_garp_intvl", "down_timer_adverts", "lower_prio_no_advert",
-		"higher_prio_send_advert", "owner_ignore_adverts", "virtual_ipaddress_excluded",
-		"no_virtual_ipaddress", "promote_secondaries", "virtual_routes", "virtual_rules", "accept",
-		"no_accept", "preempt_delay", "timer_expired_backup", "skip_check_adv_addr", "strict_mode",
-		"debug", "notify", "notify_master", "notify_backup", "notify_fault", "notify_stop",
+		"use_vmac_addr", "use_ipvlan", "vrf", "garp_extra_if", "vmac_garp_intvl", "owner_ignore_adverts",
+		"no_virtual_ipaddress", "virtual_routes", "virtual_rules", "timer_expired_backup",
+		"thread_timer_expired", "notify", "notify_master", "notify_backup", "notify_fault", "notify_stop",
 		"notify_deleted", "notify_master_rx_lower_pri", "notify_priority_changes", "smtp_alert",
-		"kernel_rx_buf_size", "linkbeat_use_polling", "lvs_sync_daemon_interface", "auth_hmac",
+		"kernel_rx_buf_size", "linkbeat_use_polling", "lvs_sync_daemon_interface",
 	},
 }
 
-// authKeywords is the table of authentication.
-var authKeywords = table[Instance]{
-	where: "authentication",
-	keywords: []keyword[Instance]{
-		{name: "auth_type", form: "PASS", min: 1, max: 1, set: func(c *converter, _ *Instance, s *Statement) {
-			switch kind := s.Arguments()[0]; kind {
-			case "PASS":
-			case "AH":
-				c.fail(s.Position, "auth_type AH is known to keepalived, not supported here yet")
-			default:
-				c.failWithHint(s.Position, "it may be PASS", "unknown auth_type %q", kind)
-			}
-		}},
-		{name: "auth_pass", form: "PASSWORD", min: 1, max: 1, set: func(c *converter, to *Instance, s *Statement) {
-			to.AuthPass = s.Arguments()[0]
-			if len(to.AuthPass) > maxAuthPass {
-				to.AuthPass = to.AuthPass[:maxAuthPass]
-				c.warn(s.Position, "auth_pass is longer than %d bytes; the rest is not used", maxAuthPass)
-			}
-			if to.AuthPass == "" {
-				c.fail(s.Position, "auth_pass is empty")
-			}
-		}},
-	},
-}
-
-// maxAuthPass is the size of the Authentication Data field, in bytes
-// (RFC 2338 section 5.3.10).
-const maxAuthPass = 8
-
-func checkAuthentication(c *converter, s *Statement, found seen) {
-	at, typed := found["auth_type"]
-	if _, pass := found["auth_pass"]; typed && !pass {
-		c.fail(at, "auth_type without auth_pass")
-	}
-	if at, pass := found["auth_pass"]; pass && !typed {
-		c.failWithHint(at, "add: auth_type PASS", "auth_pass without auth_type")
-	}
-	if len(found) == 0 {
-		c.failWithHint(s.Position, "it needs auth_type PASS and auth_pass", "authentication is empty")
-	}
-}
-
-func addInstance(c *converter, to *Config, s *Statement) {
-	made := Instance{
-		Name:           s.Arguments()[0],
-		Version:        2,
-		AdvertInterval: time.Second,
-		GARPDelay:      -1,
-		Position:       s.Position,
-	}
-	for _, other := range to.Instances {
-		if other.Name == made.Name {
-			c.fail(s.Position, "vrrp_instance %q was defined on line %d already", made.Name, other.Position.Line)
+func addInstance(c *converter, _ *Config, s *Statement) {
+	draft := &instanceDraft{Instance: c.defaults.instance, global: c.defaults.found}
+	draft.Name, draft.Position = s.Arguments()[0], s.Position
+	for _, other := range c.instances {
+		if other.Name == draft.Name {
+			c.fail(s.Position, "vrrp_instance %q was defined on line %d already", draft.Name, other.Position.Line)
 			break
 		}
 	}
-	found := instanceKeywords.apply(c, &made, s.Block.Nodes)
+	draft.found = instanceKeywords.apply(c, draft, s.Block.Nodes)
 	for _, name := range []string{"interface", "virtual_router_id", "virtual_ipaddress"} {
-		if _, ok := found[name]; !ok {
-			c.fail(s.Position, "vrrp_instance %q has no %s", made.Name, name)
+		if !draft.has(name) {
+			c.fail(s.Position, "vrrp_instance %q has no %s", draft.Name, name)
 		}
 	}
-	if _, ok := found["priority"]; !ok {
-		made.Priority = 100
-		if made.InitialState == InitialMaster {
-			made.Priority = 255
-		}
-	}
-	if made.NoPreempt && made.InitialState == InitialMaster {
-		made.NoPreempt = false
-		c.warnWithHint(found["nopreempt"], "use state BACKUP on every router", "nopreempt has no effect with state MASTER")
-	}
-	for i := range made.VirtualAddresses {
-		if made.VirtualAddresses[i].Device == "" {
-			made.VirtualAddresses[i].Device = made.Interface
-		}
-	}
-	to.Instances = append(to.Instances, made)
+	c.finishAddresses(draft)
+	c.finishVersion(draft)
+	c.finishInterval(draft)
+	c.finishPriority(draft)
+	c.finishStrict(draft)
+	c.finishAuthentication(draft)
+	c.finishPreempt(draft)
+	c.finishSending(draft)
+	c.finishVMAC(draft)
+	c.instances = append(c.instances, draft)
 }
 
-func setState(c *converter, to *Instance, s *Statement) {
+func setState(c *converter, to *instanceDraft, s *Statement) {
 	switch state := s.Arguments()[0]; state {
 	case "MASTER":
 		to.InitialState = InitialMaster
@@ -154,18 +150,108 @@ func setState(c *converter, to *Instance, s *Statement) {
 	}
 }
 
-// setAdvertInterval takes whole seconds. keepalived rounds a fraction in
-// version 2, and at 0.4 s has been seen to advertise an interval of 0 and to
-// flood the segment.
-func setAdvertInterval(c *converter, to *Instance, s *Statement) {
+// family makes the instance IPv4 or IPv6, or reports that it is the other
+// already.
+func (c *converter) family(to *instanceDraft, s *Statement, ipv6 bool, what string) bool {
+	if to.family.Line == 0 {
+		to.IPv6, to.family = ipv6, s.Position
+		return true
+	}
+	if to.IPv6 == ipv6 {
+		return true
+	}
+	c.fail(s.Position, "%s is %s, but line %d makes vrrp_instance %q %s",
+		what, familyName(ipv6), to.family.Line, to.Name, familyName(to.IPv6))
+	return false
+}
+
+func familyName(ipv6 bool) string {
+	if ipv6 {
+		return "IPv6"
+	}
+	return "IPv4"
+}
+
+// finishVersion gives IPv6 version 3, the only one that has it, and IPv4 the
+// version of global_defs, else 2.
+func (c *converter) finishVersion(draft *instanceDraft) {
+	switch {
+	case draft.IPv6 && draft.has("version") && draft.Version == 2:
+		c.failWithHint(draft.found["version"], "IPv6 needs version 3", "version 2, but line %d makes vrrp_instance %q IPv6",
+			draft.family.Line, draft.Name)
+	case draft.IPv6:
+		draft.Version = 3
+	case draft.Version == 0:
+		draft.Version = 2
+	}
+}
+
+// finishInterval reads advert_int: version 2 counts whole seconds in 8 bits
+// (RFC 3768 section 5.3.7), version 3 hundredths in 12 (RFC 9568 section
+// 5.2.7). keepalived rounds what is between; in version 2 it has been seen to
+// make 0 of 0.4 s and to flood the segment.
+func (c *converter) finishInterval(draft *instanceDraft) {
+	s := draft.interval
+	if s == nil {
+		return
+	}
 	value, ok := c.seconds(s, "advert_int", s.Arguments()[0])
+	unit, least, most := time.Second, "1", "255"
+	limit := math.MaxUint8 * unit
+	if draft.Version == 3 {
+		unit, least, most = 10*time.Millisecond, "0.01", "40.95"
+		limit = 1<<12*unit - unit
+	}
 	switch {
 	case !ok:
-	case value%time.Second != 0:
-		c.failWithHint(s.Position, "keepalived would round it; fractions need version 3", "advert_int %s: version 2 counts whole seconds", s.Arguments()[0])
-	case value > math.MaxUint8*time.Second:
-		c.failWithHint(s.Position, "it may be 1 to 255", "advert_int %s is out of range", s.Arguments()[0])
+	case value > limit || value < unit && draft.Version == 3:
+		c.failWithHint(s.Position, "it may be "+least+" to "+most+" seconds in version "+string('0'+rune(draft.Version)), "advert_int %s is out of range", s.Arguments()[0])
+	case value%unit == 0:
+		draft.AdvertInterval = value
+	case draft.Version == 3:
+		c.failWithHint(s.Position, "keepalived would round it", "advert_int %s: version 3 counts hundredths of a second", s.Arguments()[0])
 	default:
-		to.AdvertInterval = value
+		c.failWithHint(s.Position, "keepalived would round it; fractions need version 3", "advert_int %s: version 2 counts whole seconds", s.Arguments()[0])
 	}
+}
+
+func (c *converter) finishPriority(draft *instanceDraft) {
+	if draft.Priority == 0 {
+		draft.Priority = 100
+		if draft.InitialState == InitialMaster {
+			draft.Priority = ownerPriority
+		}
+	}
+	if !draft.has("state") && draft.Priority == ownerPriority {
+		draft.InitialState = InitialMaster
+	}
+}
+
+// ownerPriority is that of the router which owns the virtual addresses
+// (RFC 9568 section 5.2.4).
+const ownerPriority = math.MaxUint8
+
+// finishPreempt takes back what cannot be together, as keepalived does.
+func (c *converter) finishPreempt(draft *instanceDraft) {
+	if draft.NoPreempt && draft.Priority == ownerPriority {
+		draft.NoPreempt = false
+		c.warn(draft.found["nopreempt"], "nopreempt has no effect at priority %d", ownerPriority)
+	}
+	if draft.NoPreempt && draft.InitialState == InitialMaster {
+		draft.NoPreempt = false
+		c.warnWithHint(draft.found["nopreempt"], "use state BACKUP on every router", "nopreempt has no effect with state MASTER")
+	}
+	if draft.PreemptDelay == 0 {
+		return
+	}
+	at := draft.found["preempt_delay"]
+	switch {
+	case draft.InitialState == InitialMaster:
+		c.warnWithHint(at, "use state BACKUP on every router", "preempt_delay has no effect with state MASTER")
+	case draft.NoPreempt:
+		c.warn(at, "preempt_delay has no effect with nopreempt")
+	default:
+		return
+	}
+	draft.PreemptDelay = 0
 }

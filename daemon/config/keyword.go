@@ -14,6 +14,7 @@ type keyword[T any] struct {
 	min, max int    // how many there may be
 	block    bool   // a block follows
 	repeats  bool   // may stand more than once
+	ours     bool   // keepalived has no such keyword
 	set      func(c *converter, to *T, s *Statement)
 }
 
@@ -24,39 +25,21 @@ type table[T any] struct {
 	later    []string // known to keepalived, not understood here
 }
 
-// converter turns a tree into a Config and gathers what is wrong on the way.
-type converter struct {
-	faults     []*Error
-	warnings   []*Error
-	directions map[tracking]bool // reverse (true) or noreverse, where a track_script says so
-}
-
-// tracking is an instance's interest in a script.
-type tracking struct{ instance, script string }
-
-func (c *converter) fail(at Position, format string, args ...any) {
-	c.failWithHint(at, "", format, args...)
-}
-
-func (c *converter) failWithHint(at Position, hint, format string, args ...any) {
-	c.faults = append(c.faults, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
-}
-
-func (c *converter) warn(at Position, format string, args ...any) {
-	c.warnWithHint(at, "", format, args...)
-}
-
-func (c *converter) warnWithHint(at Position, hint, format string, args ...any) {
-	c.warnings = append(c.warnings, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
-}
-
 // seen says where each keyword of a block stood last.
 type seen map[string]Position
 
-// apply runs the statements of a block through the table.
+// apply runs the statements of a block through the table, and the directives
+// among its comments.
 func (t *table[T]) apply(c *converter, to *T, nodes []Node) seen {
 	found := seen{}
-	for _, s := range statements(nodes) {
+	for _, n := range nodes {
+		s, ok := n.(*Statement)
+		if !ok {
+			s = t.directive(c, n.(*Comment))
+		}
+		if s == nil {
+			continue
+		}
 		row := t.find(s.Keyword())
 		if row == nil {
 			t.reportUnknown(c, s)
@@ -93,7 +76,10 @@ func (k *keyword[T]) wellFormed(c *converter, s *Statement) bool {
 	if k.block {
 		hint += " { ... }"
 	}
+	at := slices.IndexFunc(s.Words, func(word string) bool { return strings.Contains(word, "${_") })
 	switch {
+	case at > 0:
+		c.fail(s.Position, "a variable (%q) is known to keepalived, not supported here yet", s.Words[at])
 	case count < k.min:
 		c.failWithHint(s.Position, hint, "%s lacks a word", k.name)
 	case count > k.max:

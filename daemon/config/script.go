@@ -10,18 +10,10 @@ var scriptKeywords = table[Script]{
 	where: "vrrp_script",
 	keywords: []keyword[Script]{
 		{name: "script", form: `"PROGRAM [ARGUMENT ...]"`, min: 1, max: math.MaxInt, set: setCommand},
-		{name: "interval", form: "SECONDS", min: 1, max: 1, set: func(c *converter, to *Script, s *Statement) {
-			if value, ok := c.seconds(s, "interval", s.Arguments()[0]); ok {
-				to.Interval = value
-			}
-		}},
-		{name: "timeout", form: "SECONDS", min: 1, max: 1, set: func(c *converter, to *Script, s *Statement) {
-			if value, ok := c.seconds(s, "timeout", s.Arguments()[0]); ok {
-				to.Timeout = value
-			}
-		}},
+		{name: "interval", form: "SECONDS", min: 1, max: 1, set: func(c *converter, to *Script, s *Statement) { c.secondsOf(s, &to.Interval) }},
+		{name: "timeout", form: "SECONDS", min: 1, max: 1, set: func(c *converter, to *Script, s *Statement) { c.secondsOf(s, &to.Timeout) }},
 		{name: "weight", form: "N [reverse]", min: 1, max: 2, set: func(c *converter, to *Script, s *Statement) {
-			if value, ok := c.weight(s, s.Arguments(), &to.Reverse); ok {
+			if value, ok := c.weight(s, s.Arguments(), maxWeight, &to.Reverse); ok {
 				to.Weight = value
 			}
 		}},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,13 @@ func (c *converter) integer(s *Statement, what, word string, lo, hi int) (int, b
 	return int(value), true
 }
 
+// byte reads the whole number of a statement, from least to 255.
+func (c *converter) byte(s *Statement, to *uint8, least int) {
+	if value, ok := c.integer(s, s.Keyword(), s.Arguments()[0], least, math.MaxUint8); ok {
+		*to = uint8(value)
+	}
+}
+
 func isRange(err error) bool {
 	return errors.Is(err, strconv.ErrRange)
 }
@@ -37,16 +45,40 @@ const maxSeconds = math.MaxUint32 / 1000000
 // seconds reads a decimal number of seconds, exact to the microsecond, more
 // than zero and at most maxSeconds.
 func (c *converter) seconds(s *Statement, what, word string) (time.Duration, bool) {
-	value, ok := parseSeconds(word)
-	if !ok {
-		c.failWithHint(s.Position, "fractions go down to the microsecond: 0.25", "%s %q is not a number of seconds", what, word)
-		return 0, false
-	}
-	if value <= 0 || value > maxSeconds*time.Second {
+	value, ok := c.decimal(s, what, word)
+	if ok && (value <= 0 || value > maxSeconds*time.Second) {
 		c.failWithHint(s.Position, fmt.Sprintf("it may be more than 0, up to %d seconds", maxSeconds), "%s %s is out of range", what, word)
 		return 0, false
 	}
-	return value, true
+	return value, ok
+}
+
+// secondsOf is seconds for a statement of one word.
+func (c *converter) secondsOf(s *Statement, to *time.Duration) {
+	if value, ok := c.seconds(s, s.Keyword(), s.Arguments()[0]); ok {
+		*to = value
+	}
+}
+
+// secondsUpTo reads a decimal number of seconds from 0 to most.
+func (c *converter) secondsUpTo(s *Statement, to *time.Duration, most int) {
+	value, ok := c.decimal(s, s.Keyword(), s.Arguments()[0])
+	switch {
+	case !ok:
+	case value > time.Duration(most)*time.Second:
+		c.failWithHint(s.Position, fmt.Sprintf("it may be 0 to %d seconds", most), "%s %s is out of range", s.Keyword(), s.Arguments()[0])
+	default:
+		*to = value
+	}
+}
+
+// decimal reads a number of seconds without bounds.
+func (c *converter) decimal(s *Statement, what, word string) (time.Duration, bool) {
+	value, ok := parseSeconds(word)
+	if !ok {
+		c.failWithHint(s.Position, "fractions go down to the microsecond: 0.25", "%s %q is not a number of seconds", what, word)
+	}
+	return value, ok
 }
 
 // parseSeconds reads digits, and after a point at most six more. What is too
@@ -65,9 +97,9 @@ func parseSeconds(word string) (time.Duration, bool) {
 }
 
 // weight reads "N", "N reverse", or N with one of the words that switch
-// reverse off.
-func (c *converter) weight(s *Statement, words []string, reverse *bool, off ...string) (int, bool) {
-	value, ok := c.integer(s, "weight", words[0], -253, 253)
+// reverse off. N is -most to most.
+func (c *converter) weight(s *Statement, words []string, most int, reverse *bool, off ...string) (int, bool) {
+	value, ok := c.integer(s, "weight", words[0], -most, most)
 	if len(words) == 1 || !ok {
 		return value, ok
 	}
@@ -98,6 +130,31 @@ func (c *converter) interfaceName(s *Statement, what, name string) bool {
 		return true
 	}
 	return false
+}
+
+// address reads the address of a host. A prefix length behind it has no effect,
+// as with keepalived.
+func (c *converter) address(s *Statement, what, word string) (netip.Addr, bool) {
+	text, length, hasLength := strings.Cut(word, "/")
+	address, err := netip.ParseAddr(text)
+	if err != nil || address.Zone() != "" {
+		c.fail(s.Position, "%s %q is not an address", what, word)
+		return netip.Addr{}, false
+	}
+	if !isHost(address) {
+		c.fail(s.Position, "%s %s cannot be the address of a host", what, word)
+		return netip.Addr{}, false
+	}
+	if hasLength {
+		c.warn(s.Position, "/%s after %s has no effect", length, text)
+	}
+	return address, true
+}
+
+// isHost reports whether a host on a network can have the address.
+func isHost(address netip.Addr) bool {
+	return !address.IsUnspecified() && !address.IsMulticast() && !address.IsLoopback() && !address.Is4In6() &&
+		address != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // user reads "USER [GROUP]".

@@ -1,0 +1,54 @@
+package config
+
+import "fmt"
+
+// converter turns a tree into a Config and gathers what is wrong on the way.
+type converter struct {
+	faults    []*Error
+	warnings  []*Error
+	defaults  globalDraft
+	instances []*instanceDraft
+	groups    []*groupDraft
+}
+
+func newConverter() *converter {
+	return &converter{defaults: newGlobalDraft()}
+}
+
+// convert understands the nodes at the top level: global_defs first, because
+// they hold for what stands before them as well.
+func (c *converter) convert(to *Config, nodes []Node) {
+	isGlobal := func(n Node) bool {
+		s, ok := n.(*Statement)
+		return ok && s.Keyword() == "global_defs"
+	}
+	var globals, others []Node
+	for _, n := range nodes {
+		if isGlobal(n) {
+			globals = append(globals, n)
+		} else {
+			others = append(others, n)
+		}
+	}
+	root.apply(c, to, globals)
+	c.defaults.settle()
+	to.Global = c.defaults.Global
+	root.apply(c, to, others)
+	c.complete(to)
+}
+
+func (c *converter) fail(at Position, format string, args ...any) {
+	c.failWithHint(at, "", format, args...)
+}
+
+func (c *converter) failWithHint(at Position, hint, format string, args ...any) {
+	c.faults = append(c.faults, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (c *converter) warn(at Position, format string, args ...any) {
+	c.warnWithHint(at, "", format, args...)
+}
+
+func (c *converter) warnWithHint(at Position, hint, format string, args ...any) {
+	c.warnings = append(c.warnings, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
