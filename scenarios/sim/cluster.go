@@ -197,6 +197,7 @@ func (c *Cluster) due(n *node) {
 // arrive hands an advertisement to its reader.
 func (c *Cluster) arrive(p packet) {
 	n := &c.nodes[p.to]
+	c.recorder.arrives(n, &p)
 	switch {
 	case !n.alive:
 		c.statistics.Lost++
@@ -216,9 +217,7 @@ func (c *Cluster) read(n *node, p packet) {
 	if s.bytes != nil {
 		event = decoded(s.bytes, routerAddress(int(p.from)))
 	}
-	if c.recorder != nil {
-		c.recorder.advert(n, int(p.from), int(p.priority), history.ToHost)
-	}
+	c.recorder.reads(n, &p)
 	c.judge.Read(n.moment(c.now), n.index, int(p.from), int(p.priority))
 	c.step(n, event)
 }

@@ -140,7 +140,7 @@ func drawRate(random *stream) conduct.Rate {
 
 // drawLinks is one router towards all others, one link, or a partition.
 func drawLinks(random *stream, routers int) (from, to Set) {
-	all := Set(1)<<routers - 1
+	all := everybody(routers)
 	switch random.below(3) {
 	case 0:
 		from = SetOf(int(random.below(int64(routers))))
@@ -150,6 +150,6 @@ func drawLinks(random *stream, routers int) (from, to Set) {
 		b := (a + 1 + int(random.below(int64(routers-1)))) % routers
 		return SetOf(a), SetOf(b)
 	}
-	from = Set(1+random.next()%(1<<routers-2)) & all
+	from = Set(1 + random.next()%uint64(all-1))
 	return from, all &^ from
 }

@@ -56,6 +56,9 @@ func SetOf(routers ...int) Set {
 	return s
 }
 
+// everybody is the set of that many routers.
+func everybody(routers int) Set { return Set(1)<<routers - 1 }
+
 // Fault is one disturbance, from At for For. What a kind does not name in its
 // comment is zero.
 type Fault struct {
@@ -104,7 +107,7 @@ const longestRun = 100 * 365 * 24 * time.Hour
 
 // check says what is wrong with a fault of that many routers.
 func (f *Fault) check(routers int) error {
-	all := Set(1)<<routers - 1
+	all := everybody(routers)
 	switch {
 	case f.At < 0 || f.For <= 0 || f.At > longestRun || f.For > longestRun:
 		return fmt.Errorf("%s at %s for %s is not within the run", f.Kind, f.At, f.For)

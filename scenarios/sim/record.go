@@ -11,9 +11,9 @@ import (
 type recorder struct {
 	log     *history.Log
 	cluster *Cluster
-	// world says that a World tells of the faults, and what is read counts as
-	// delivered to the port.
-	world bool
+	// world, if there is one, tells of the faults itself, and has the port of
+	// each host captured: there an advertisement shows that nobody reads.
+	world *World
 }
 
 func (r *recorder) append(n *node, body history.Body) {
@@ -21,11 +21,28 @@ func (r *recorder) append(n *node, body history.Body) {
 }
 
 func (r *recorder) advert(n *node, from, priority int, direction history.Direction) {
+	if r.world != nil && direction == history.FromHost {
+		r.world.client.adverts[from] = r.cluster.now
+	}
 	o := r.cluster.options
 	r.append(n, history.Advert{
 		Direction: direction, Version: int(o.Version), VRID: vrid, Priority: priority, Interval: o.Interval,
 		Source: routerAddress(from), Destination: groupAddress(), VIPs: []netip.Addr{virtualAddress()},
 	})
+}
+
+// arrives tells of an advertisement at the port of its reader.
+func (r *recorder) arrives(n *node, p *packet) {
+	if r != nil && r.world != nil {
+		r.advert(n, int(p.from), int(p.priority), history.ToHost)
+	}
+}
+
+// reads tells of an advertisement that its reader takes in.
+func (r *recorder) reads(n *node, p *packet) {
+	if r != nil && r.world == nil {
+		r.advert(n, int(p.from), int(p.priority), history.ToHost)
+	}
 }
 
 func (r *recorder) change(n *node, a vrrp.StateChanged) {
@@ -48,6 +65,9 @@ func (r *recorder) announce(n *node) {
 		Direction: history.FromHost, Operation: "request", SenderIP: virtualAddress(), SenderMAC: mac,
 		TargetIP: virtualAddress(), TargetMAC: "00:00:00:00:00:00", Gratuitous: true,
 	})
+	if r.world != nil {
+		r.world.client.hear(n.index, mac)
+	}
 }
 
 // process tells of a process that starts or ends.
@@ -63,7 +83,7 @@ func (r *recorder) process(n *node, starts bool) {
 
 // suffers tells of a fault of a node when it takes effect and when it ends.
 func (r *recorder) suffers(n *node, kind Kind, begins bool) {
-	if r == nil || r.world {
+	if r == nil || r.world != nil {
 		return
 	}
 	if begins {
@@ -76,7 +96,7 @@ func (r *recorder) suffers(n *node, kind Kind, begins bool) {
 // links tells of a fault of links.
 func (r *recorder) links(f *Fault, begins bool) {
 	switch {
-	case r == nil || r.world || !f.Kind.ofLinks():
+	case r == nil || r.world != nil || !f.Kind.ofLinks():
 	case begins:
 		r.log.Append(r.cluster.now, "", history.FaultStart{Fault: f.String(), Undo: "ends by itself"})
 	default:
