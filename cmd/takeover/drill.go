@@ -48,11 +48,13 @@ func newDrill() *cobra.Command {
 		Short: "Break a cluster in five ways and measure each failover",
 		Long: "Drill builds the cluster, one node for each keepalived.conf, with Nginx on every\n" +
 			"node, injects one fault into the Active of each trial, heals it, and reports how\n" +
-			"long the virtual IP was gone and why. Without files it takes the built-in\n" +
-			"cluster: three nodes with the priorities 100, 99 and 98, and the VIP 10.0.0.200.\n\n" +
+			"long the virtual IP was gone and why. The files may be for version 2 or 3, IPv4\n" +
+			"or IPv6, multicast or unicast. Without files it takes the built-in cluster: three\n" +
+			"nodes with the priorities 100, 99 and 98, and the VIP 10.0.0.200.\n\n" +
 			"Faults:\n" + faultList(),
 		Example: "  takeover drill\n" +
 			"  takeover drill --subject vipd,keepalived --fault daemon-stopped --runs 10\n" +
+			"  takeover drill --subject vipd+keepalived+keepalived\n" +
 			"  takeover drill --subject keepalived node1.conf node2.conf node3.conf",
 		RunE: func(command *cobra.Command, args []string) error {
 			if !command.Flags().Changed("seed") {
@@ -62,7 +64,7 @@ func newDrill() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringSliceVar(&f.subjects, "subject", []string{"vipd"}, "daemons under test: "+strings.Join(live.Subjects(), ", "))
+	flags.StringSliceVar(&f.subjects, "subject", []string{"vipd"}, "daemons under test: "+strings.Join(live.Subjects(), ", ")+"; one on all nodes, or joined by + one a node")
 	flags.StringSliceVar(&f.faults, "fault", nil, "faults to inject (default the first five)")
 	flags.IntVar(&f.runs, "runs", 1, "trials for each fault and subject")
 	flags.Uint64Var(&f.seed, "seed", 0, "what the phases are drawn from (default random)")
@@ -122,6 +124,11 @@ func (f *drillFlags) campaign(files []string) (live.Campaign, error) {
 	}
 	if c.Cluster, err = live.ReadCluster(sources); err != nil {
 		return c, usage(err)
+	}
+	for _, entry := range c.Entries()[:len(c.Faults)*len(c.Subjects)] {
+		if err := entry.Plan.Validate(); err != nil {
+			return c, usage(err)
+		}
 	}
 	return c, nil
 }

@@ -66,6 +66,26 @@ func TestClusterSharesItsVirtualRouter(t *testing.T) {
 	}
 }
 
+func TestSubjectsOfSeats(t *testing.T) {
+	c, err := live.ReadCluster(shipped(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for subject, want := range map[string]string{
+		"keepalived":                "",
+		"vipd+keepalived+vipd":      "",
+		"vipd+keepalived":           `subject "vipd+keepalived": 2 for 3 nodes`,
+		"vipd+keepalived+vipd+vipd": "4 for 3 nodes",
+		"vipd+corosync+vipd":        `unknown subject "corosync"`,
+		"vipd++vipd":                `unknown subject ""`,
+	} {
+		err := live.Plan{Fault: "link-loss", Subject: subject, Cluster: c}.Validate()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", subject, err, want)
+		}
+	}
+}
+
 // TestPhasesAreStratified: each of n runs has its own n-th of the interval,
 // both subjects the same, and the seed decides.
 func TestPhasesAreStratified(t *testing.T) {

@@ -143,7 +143,7 @@ func seatSubjects(name string, seats int) ([]subject, error) {
 		names = slices.Repeat(names, seats)
 	}
 	if len(names) != seats {
-		return nil, fmt.Errorf("%w %q: %d subjects for %d nodes", ErrUnknownSubject, name, len(names), seats)
+		return nil, fmt.Errorf("subject %q: %d for %d nodes; name one, or one a node joined by %s", name, len(names), seats, seatSeparator)
 	}
 	var chosen []subject
 	for _, name := range names {
