@@ -104,6 +104,9 @@ func ReadCluster(sources []Source) (Cluster, error) {
 			continue
 		}
 		seat, common := seatOf(number+1, source, parsed)
+		if err := checkSending(parsed.Instances[0], common); err != nil {
+			errs = append(errs, err)
+		}
 		if len(c.Seats) == 0 {
 			common.Seats = c.Seats
 			c = common
@@ -132,11 +135,41 @@ func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
 	slices.SortStableFunc(c.VIPs, func(a, b netip.Prefix) int {
 		return cmp.Compare(scopeOf(a.Addr()), scopeOf(b.Addr()))
 	})
-	return Seat{
+	seat := Seat{
 		Name: fmt.Sprintf("node%d", number), Interface: instance.Interface,
 		Priority: int(instance.Priority), Preempt: !instance.NoPreempt,
 		File: source.Name, Config: string(source.Text),
-	}, c
+	}
+	if instance.Source.IsValid() && !instance.Source.IsLinkLocalUnicast() {
+		seat.Address = netip.PrefixFrom(instance.Source, subnetBits(instance.Source))
+	}
+	return seat, c
+}
+
+// checkSending says what a drill cannot build of how the node sends: a virtual
+// MAC address, unicast peers without an address of the node's own, and one that
+// is not beside the VIP.
+func checkSending(instance config.Instance, c Cluster) error {
+	at := fmt.Sprintf("%s:%d", instance.Position.File, instance.Position.Line)
+	switch source := instance.Source; {
+	case instance.VMAC != nil:
+		return fmt.Errorf("%s: use_vmac: a drill tells its nodes apart by their own MAC addresses", at)
+	case len(instance.UnicastPeers) > 0 && !source.IsValid():
+		return fmt.Errorf("%s: unicast_peer without unicast_src_ip: a drill gives the node that address", at)
+	case source.IsValid() && !source.IsLinkLocalUnicast() && len(c.VIPs) > 0 &&
+		!netip.PrefixFrom(source, subnetBits(source)).Masked().Contains(c.VIPs[0].Addr()):
+		return fmt.Errorf("%s: the node's address %s is not in one /%d with %s, as a drill needs it",
+			at, source, subnetBits(source), c.VIPs[0].Addr())
+	}
+	return nil
+}
+
+// subnetBits is the prefix length of the one subnet.
+func subnetBits(a netip.Addr) int {
+	if a.Is6() {
+		return seatBits6
+	}
+	return seatBits
 }
 
 func scopeOf(a netip.Addr) int {
@@ -225,13 +258,11 @@ func (c *Cluster) assignAddresses() error {
 func beside(vip netip.Addr, last uint16) netip.Prefix {
 	bytes := vip.AsSlice()
 	bytes[len(bytes)-1] = byte(last)
-	bits := seatBits
 	if vip.Is6() {
 		bytes[len(bytes)-2] = byte(last >> 8)
-		bits = seatBits6
 	}
 	address, _ := netip.AddrFromSlice(bytes)
-	return netip.PrefixFrom(address, bits)
+	return netip.PrefixFrom(address, subnetBits(address))
 }
 
 // Validate says whether the plan can be carried out at all.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"takeover/scenarios/catalog"
 	"takeover/scenarios/fault"
@@ -63,6 +64,63 @@ func TestClusterSharesItsVirtualRouter(t *testing.T) {
 		if _, err := live.ReadCluster(sources); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v lacks %q", c.to, err, c.want)
 		}
+	}
+}
+
+func variant(v catalog.Variant) []live.Source {
+	var sources []live.Source
+	for _, file := range v.Files() {
+		sources = append(sources, live.Source{Name: file.Name, Text: file.Text})
+	}
+	return sources
+}
+
+func TestVariantsOfACluster(t *testing.T) {
+	for _, v := range catalog.Variants() {
+		c, err := live.ReadCluster(variant(v))
+		if err != nil {
+			t.Errorf("%s: %v", v, err)
+			continue
+		}
+		client, seat, vip, interval := "10.0.0.10/24", "10.0.0.102/24", "10.0.0.200/32", time.Second
+		if v.Version == 3 {
+			interval = 100 * time.Millisecond
+		}
+		if v.IPv6 {
+			client, vip, seat = "fd00::10/64", "fd00::200/128", "fd00::102/64"
+		}
+		if c.Version != v.Version || c.Interval != interval || c.AnnounceDelay != 0 {
+			t.Errorf("%s: version %d, %s, announced again after %s", v, c.Version, c.Interval, c.AnnounceDelay)
+		}
+		if c.Client.String() != client || c.Seats[1].Address.String() != seat || c.VIPs[0].String() != vip {
+			t.Errorf("%s: client %s, seats %v, VIPs %v", v, c.Client, c.Seats, c.VIPs)
+		}
+	}
+}
+
+func TestAddressesThatPeersWant(t *testing.T) {
+	for _, c := range []struct{ from, to, want string }{
+		{"    unicast_src_ip 10.0.0.102\n", "", "node2.conf:6: unicast_peer without unicast_src_ip"},
+		{"unicast_src_ip 10.0.0.102", "unicast_src_ip 10.0.1.102", "the node's address 10.0.1.102 is not in one /24 with 10.0.0.200"},
+	} {
+		sources := variant(catalog.Variant{Version: 3, Unicast: true})
+		sources[1].Text = []byte(strings.ReplaceAll(string(sources[1].Text), c.from, c.to))
+		if _, err := live.ReadCluster(sources); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v lacks %q", c.to, err, c.want)
+		}
+	}
+	sources := variant(catalog.Variant{Version: 3})
+	sources[2].Text = []byte(strings.ReplaceAll(string(sources[2].Text), "    priority 100\n", "    priority 100\n    use_vmac\n"))
+	if _, err := live.ReadCluster(sources); err == nil || !strings.Contains(err.Error(), "node3.conf:6: use_vmac") {
+		t.Errorf("error %v lacks use_vmac", err)
+	}
+	sources = variant(catalog.Variant{Version: 3, Unicast: true})
+	for i := range sources {
+		sources[i].Text = []byte(strings.ReplaceAll(string(sources[i].Text), "10.0.0.101", "10.0.0.10"))
+	}
+	c, err := live.ReadCluster(sources)
+	if err != nil || c.Seats[0].Address.String() != "10.0.0.10/24" || c.Client.String() != "10.0.0.11/24" {
+		t.Errorf("the client does not make way: %s, %v, %v", c.Client, c.Seats, err)
 	}
 }
 

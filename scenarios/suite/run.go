@@ -23,6 +23,8 @@ type Options struct {
 	Configs []string
 	// Cluster takes the place of Configs when it has seats.
 	Cluster live.Cluster
+	// Periods are those of the probes; live.DefaultPeriods when zero.
+	Periods live.Periods
 	// VIPD is the vipd program; it is looked for when empty.
 	VIPD string
 	// Nginx is the nginx program, or live.NoNginx; it is looked for when empty.
@@ -87,9 +89,12 @@ func (o Options) plan() (live.Plan, error) {
 	if err != nil {
 		return live.Plan{}, err
 	}
+	if o.Periods == (live.Periods{}) {
+		o.Periods = live.DefaultPeriods()
+	}
 	return live.Plan{
 		Scenario: "failover", Fault: f.Name(), Subject: o.Subject, Run: 1, Seed: o.Seed,
-		PhaseFraction: o.Phase, Cluster: cluster, Programs: programs, Periods: live.DefaultPeriods(),
+		PhaseFraction: o.Phase, Cluster: cluster, Programs: programs, Periods: o.Periods,
 	}, nil
 }
 

@@ -1,0 +1,190 @@
+package suite_test
+
+import (
+	"flag"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"takeover/scenarios/catalog"
+	"takeover/scenarios/check"
+	"takeover/scenarios/history"
+	"takeover/scenarios/live"
+	"takeover/scenarios/suite"
+)
+
+// interopAll asks for every cluster. Without it there is a part that covers all
+// pairs of what distinguishes them, drawn with ginkgo's random seed.
+var interopAll = flag.Bool("interop", false, "run all clusters of the interoperation specs")
+
+// interopParallel is how many of their trials run at a time: they ask less
+// often than a drill's.
+const interopParallel = 5
+
+var interopPeriods = live.Periods{ICMP: 5 * time.Millisecond, HTTP: 50 * time.Millisecond, Owners: 10 * time.Millisecond}
+
+// mesh is a cluster of three seats with the daemons that talk to each other.
+type mesh struct {
+	variant  catalog.Variant
+	subjects [3]string
+}
+
+func (m mesh) subject() string { return strings.Join(m.subjects[:], "+") }
+
+func meshes() []mesh {
+	var all []mesh
+	for _, variant := range catalog.Variants() {
+		for bits := range 8 {
+			m := mesh{variant: variant}
+			for seat := range m.subjects {
+				m.subjects[seat] = []string{"vipd", "keepalived"}[bits>>seat&1]
+			}
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// impossible are the combinations that there are no clusters of, and why.
+var impossible = []struct{ name, reason string }{
+	{"v2-ipv6-multicast", "version 2 is for IPv4 only (RFC 3768); keepalived speaks version 3 wherever the addresses are IPv6"},
+	{"v2-ipv6-unicast", "version 2 is for IPv4 only (RFC 3768); keepalived speaks version 3 wherever the addresses are IPv6"},
+}
+
+// pair is two of the choices that make up a mesh.
+type pair struct{ a, b string }
+
+func (m mesh) pairs() []pair {
+	choices := []string{
+		"seat 1 " + m.subjects[0], "seat 2 " + m.subjects[1], "seat 3 " + m.subjects[2],
+		"family " + m.variant.String()[:len("v3-ipv6")], "mode " + m.variant.String()[len("v3-ipv6-"):],
+	}
+	var all []pair
+	for i, a := range choices {
+		for _, b := range choices[i+1:] {
+			all = append(all, pair{a, b})
+		}
+	}
+	return all
+}
+
+// covering are few meshes in which every pair of choices occurs: of those that
+// bring the most new pairs the seed decides.
+func covering(all []mesh, seed int64) []mesh {
+	all = slices.Clone(all)
+	rand.New(rand.NewPCG(uint64(seed), 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	covered := map[pair]bool{}
+	fresh := func(m mesh) int {
+		return len(slices.DeleteFunc(m.pairs(), func(p pair) bool { return covered[p] }))
+	}
+	var chosen []mesh
+	for {
+		best := slices.MaxFunc(all, func(a, b mesh) int { return fresh(a) - fresh(b) })
+		if fresh(best) == 0 {
+			return chosen
+		}
+		chosen = append(chosen, best)
+		for _, p := range best.pairs() {
+			covered[p] = true
+		}
+	}
+}
+
+// The timers of a variant's cluster (RFC 3768 §6.1, RFC 9568 §6.1): node2's
+// Skew_Time and the longest Active_Down_Interval of node1 and node2.
+func timers(v catalog.Variant) (interval, skew2, down time.Duration) {
+	interval = time.Second
+	if v.Version == 3 {
+		interval = 100 * time.Millisecond
+	}
+	skew2 = interval * (256 - 200) / 256 // version 2 counts in seconds
+	return interval, skew2, 3*interval + skew2
+}
+
+// expectations are those of a mesh. Each includes the election of the right
+// Active: a cluster that does not settle with it is an error.
+func (m mesh) expectations() []expectation {
+	interval, skew2, down := timers(m.variant)
+	variant := m.variant
+	of := func(fault string, matchers func(*suite.Result)) expectation {
+		return expectation{
+			variant:  &variant,
+			options:  suite.Options{Fault: fault, Subject: m.subject(), Periods: interopPeriods},
+			matchers: func(r *suite.Result) { matchers(r); m.speaks(r) },
+		}
+	}
+	return []expectation{
+		of("daemon-killed", func(r *suite.Result) {
+			Expect(r).To(suite.HaveFailedOverTo("node2"))
+			Expect(r).To(suite.HaveFailedOverWithin(down + check.AnswerMargin))
+			Expect(r).To(suite.HaveRevertedWithin(down + starting))
+		}),
+		of("daemon-stopped", func(r *suite.Result) {
+			Expect(r).To(suite.HaveFailedOverTo("node2"))
+			Expect(r).To(suite.HaveFailedOverWithin(skew2 + check.AnswerMargin))
+			Expect(r).To(suite.HaveNoDualActive())
+			Expect(r).To(suite.HaveRevertedWithin(down + starting))
+		}),
+		of("adverts-dropped", func(r *suite.Result) {
+			Expect(r).To(suite.HaveFailedOverTo("node2"))
+			Expect(r).NotTo(suite.HaveDualActiveWithin(time.Second))
+			Expect(r).To(suite.HaveRevertedWithin(interval + check.ReversionMargin))
+		}),
+	}
+}
+
+// speaks wants every advertisement to be in order and of the variant, and the
+// judges to have nothing against the trial.
+func (m mesh) speaks(r *suite.Result) {
+	GinkgoHelper()
+	interval, _, _ := timers(m.variant)
+	adverts := history.Select[history.Advert](r.Events)
+	Expect(adverts).NotTo(BeEmpty())
+	for _, a := range adverts {
+		Expect(a.Body.Problem).To(BeEmpty(), "advertisement #%d of %s", a.ID, a.Host)
+		Expect(a.Body.Version).To(Equal(m.variant.Version))
+		Expect(a.Body.Interval).To(Equal(interval))
+		Expect(a.Body.Source.Is6()).To(Equal(m.variant.IPv6))
+		Expect(a.Body.Destination.IsMulticast()).NotTo(Equal(m.variant.Unicast))
+	}
+	Expect(r).NotTo(suite.BeJudged(history.Fail))
+}
+
+// clusterOf reads a variant's files.
+func clusterOf(v catalog.Variant) (live.Cluster, error) {
+	var sources []live.Source
+	for _, file := range v.Files() {
+		sources = append(sources, live.Source{Name: v.String() + "/" + file.Name, Text: file.Text})
+	}
+	return live.ReadCluster(sources)
+}
+
+var _ = Describe("daemons of both kinds in one cluster", Label("interop"), Ordered, ContinueOnFailure, func() {
+	chosen := meshes()
+	if !*interopAll {
+		chosen = covering(chosen, GinkgoRandomSeed())
+	}
+	var all []expectation
+	for _, m := range chosen {
+		all = append(all, m.expectations()...)
+	}
+	var running *trials
+
+	BeforeAll(func(ctx SpecContext) {
+		running = startTrials(ctx, interopParallel, all)
+	}, NodeTimeout(3*time.Minute))
+
+	for _, e := range all {
+		labels := Label(e.variant.String(), e.options.Fault, e.options.Subject)
+		It(e.variant.String()+" with "+e.options.Subject+": "+e.options.Fault, labels, func(ctx SpecContext) {
+			e.matchers(running.quiet(ctx, e))
+		}, SpecTimeout(10*time.Minute))
+	}
+	for _, i := range impossible {
+		It(i.name, func() { Skip(i.reason) })
+	}
+})

@@ -1,0 +1,110 @@
+package suite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"takeover/scenarios/catalog"
+	"takeover/scenarios/live"
+	"takeover/scenarios/suite"
+	"takeover/topology/sandbox"
+)
+
+// trialBound is how long one trial may take on a busy machine.
+const trialBound = 90 * time.Second
+
+// expectation is what a spec wants of a trial.
+type expectation struct {
+	variant  *catalog.Variant // of the cluster; nil for the built-in one
+	options  suite.Options
+	matchers func(*suite.Result)
+}
+
+func (e expectation) name() string {
+	name := e.options.Subject + "-" + e.options.Fault
+	if e.variant != nil {
+		name = e.variant.String() + "-" + name
+	}
+	return name
+}
+
+// trials runs every trial once, some at a time, while the specs wait for
+// theirs.
+type trials struct {
+	directory, vipd string
+	results         map[string]chan outcome
+}
+
+type outcome struct {
+	result *suite.Result
+	err    error
+}
+
+// startTrials builds vipd and starts the trials, parallel of them at a time.
+// They end with the spec's container.
+func startTrials(ctx context.Context, parallel int, all []expectation) *trials {
+	GinkgoHelper()
+	directory := GinkgoT().TempDir()
+	t := &trials{directory: directory, vipd: filepath.Join(directory, "vipd"), results: map[string]chan outcome{}}
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", t.vipd, "takeover/cmd/vipd").CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(out))
+	background, cancel := context.WithCancel(context.Background())
+	DeferCleanup(cancel)
+	for _, e := range all {
+		t.results[e.name()] = make(chan outcome, 1)
+	}
+	go func() {
+		places := make(chan struct{}, parallel)
+		for i, e := range all {
+			places <- struct{}{}
+			go func() {
+				defer func() { <-places }()
+				result, err := t.run(background, e, 0, float64(i)/float64(len(all)))
+				t.results[e.name()] <- outcome{result, err}
+			}()
+		}
+	}()
+	return t
+}
+
+func (t *trials) run(ctx context.Context, e expectation, try int, phase float64) (*suite.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, trialBound)
+	defer cancel()
+	o := e.options
+	o.VIPD, o.Phase = t.vipd, phase
+	if e.variant != nil {
+		var err error
+		if o.Cluster, err = clusterOf(*e.variant); err != nil {
+			return nil, err
+		}
+	}
+	o.Directory = filepath.Join(t.directory, fmt.Sprintf("%s-%d", e.name(), try))
+	return suite.Run(ctx, o)
+}
+
+// quiet returns a trial's result from a machine that was not too busy for
+// bounds to mean anything: after one that was, it tries again, twice.
+func (t *trials) quiet(ctx context.Context, e expectation) *suite.Result {
+	GinkgoHelper()
+	var first outcome
+	Eventually(ctx, t.results[e.name()]).Should(Receive(&first))
+	result, err := first.result, first.err
+	for try := 1; err == nil && result.Busy() && try <= 2; try++ {
+		result, err = t.run(ctx, e, try, 0.5)
+	}
+	if errors.Is(err, live.ErrNotInstalled) || errors.Is(err, sandbox.ErrNoPermission) {
+		Skip(err.Error())
+	}
+	Expect(err).NotTo(HaveOccurred())
+	if result.Busy() {
+		Skip("the machine was too busy in three trials: " + result.Judgement.Findings[0].Text)
+	}
+	return result
+}
