@@ -144,8 +144,10 @@ func TestRestIsEndedBySignals(t *testing.T) {
 	}
 }
 
-func TestAwaitEndWaitsForAProcess(t *testing.T) {
-	process := exec.Command("sleep", "0.1")
+// aWorker is a process that sleeps for so many seconds.
+func aWorker(t *testing.T, seconds string) (*exec.Cmd, *workerProcess) {
+	t.Helper()
+	process := exec.Command("sleep", seconds)
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -153,8 +155,12 @@ func TestAwaitEndWaitsForAProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(handle)
-	worker := &workerProcess{pid: process.Process.Pid, handle: handle}
+	t.Cleanup(func() { unix.Close(handle) })
+	return process, &workerProcess{pid: process.Process.Pid, handle: handle}
+}
+
+func TestAwaitEndWaitsForAProcess(t *testing.T) {
+	process, worker := aWorker(t, "0.1")
 	if err := worker.awaitEnd(0); err == nil {
 		t.Error("it has ended at once")
 	}
@@ -168,25 +174,13 @@ func TestAwaitEndWaitsForAProcess(t *testing.T) {
 	if err := process.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if err := worker.awaitEnd(0); err != nil {
+	if err := errors.Join(worker.awaitEnd(0), worker.kill()); err != nil {
 		t.Errorf("of a process that is gone: %v", err)
-	}
-	if err := worker.kill(); err != nil {
-		t.Errorf("kill a process that is gone: %v", err)
 	}
 }
 
 func TestWorkerIsKilledThoughItIsStopped(t *testing.T) {
-	process := exec.Command("sleep", "60")
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	handle, err := unix.PidfdOpen(process.Process.Pid, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(handle)
-	worker := &workerProcess{pid: process.Process.Pid, handle: handle}
+	process, worker := aWorker(t, "60")
 	if err := process.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

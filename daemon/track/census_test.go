@@ -66,9 +66,17 @@ func end(cmd *exec.Cmd) {
 // count counts until the test ends.
 func count(t *testing.T, open func() (*connector, error), all ...*Processes) <-chan Result {
 	t.Helper()
+	return watching(t, func(ctx context.Context, results chan<- Result) error {
+		return watchProcesses(ctx, all, results, func(error) {}, open)
+	})
+}
+
+// watching runs a watch until the test ends.
+func watching(t *testing.T, watch func(context.Context, chan<- Result) error) <-chan Result {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	results, ended := make(chan Result), make(chan error, 1)
-	go func() { ended <- watchProcesses(ctx, all, results, func(error) {}, open) }()
+	go func() { ended <- watch(ctx, results) }()
 	t.Cleanup(func() {
 		cancel()
 		select {

@@ -8,27 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // watchFile watches a file until the test ends, and takes its first number.
 func watchFile(t *testing.T, path string, first int) <-chan Result {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	results, ended := make(chan Result), make(chan error, 1)
-	go func() {
-		ended <- WatchFiles(ctx, []*File{{Name: "f", Path: path}}, results, func(error) {})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Error(err)
-			}
-		case <-time.After(bound):
-			t.Error("the watch did not end")
-		}
+	results := watching(t, func(ctx context.Context, results chan<- Result) error {
+		return WatchFiles(ctx, []*File{{Name: "f", Path: path}}, results, func(error) {})
 	})
 	if got := receive(t, results); got.Kind != KindFile || got.Name != "f" || !got.Up || !got.First || got.Number != first {
 		t.Fatalf("first: %+v, want %d", got, first)
