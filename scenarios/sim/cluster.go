@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"takeover/daemon/vrrp"
@@ -26,6 +27,8 @@ type Cluster struct {
 	farewell func(*Cluster, *node)
 	recorder *recorder // nil: nobody wants a history
 	judge    *conduct.Judge
+
+	interrupted atomic.Bool
 
 	now        time.Duration
 	nodes      []node
@@ -114,7 +117,7 @@ func (c *Cluster) Finish() Result {
 	c.Advance(healed)
 	if c.options.Network.lossless() {
 		c.Advance(c.judge.Healed(healed))
-		if c.judge.Finding() == nil {
+		if c.judge.Finding() == nil && !c.interrupted.Load() {
 			c.judge.Settled(c.now)
 		}
 	}
@@ -139,7 +142,7 @@ func (c *Cluster) end() {
 // returns early when a rule is broken. At one moment faults come first, then
 // what arrives, then timers.
 func (c *Cluster) Advance(until time.Duration) {
-	for c.judge.Finding() == nil {
+	for c.judge.Finding() == nil && !c.interrupted.Load() {
 		at, due := never, -1
 		if len(c.flight) > 0 {
 			at = c.flight[0].at
@@ -171,6 +174,10 @@ func (c *Cluster) advanceTo(at time.Duration) {
 	c.now = max(c.now, at)
 	c.statistics.Virtual = c.now
 }
+
+// Interrupt has Advance and Finish return soon. It may be called from another
+// goroutine.
+func (c *Cluster) Interrupt() { c.interrupted.Store(true) }
 
 // Now is the time of the run.
 func (c *Cluster) Now() time.Duration { return c.now }

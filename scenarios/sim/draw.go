@@ -21,6 +21,10 @@ type Draw struct {
 	Span time.Duration
 }
 
+// codecShare is how many of the schedules send every advertisement through its
+// bytes.
+const codecShare = 1.0 / 16
+
 // Schedule draws the schedule of a seed. Its faults may overlap; after the
 // last one all is healed.
 func (d *Draw) Schedule(seed uint64) *Schedule {
@@ -38,6 +42,23 @@ func (d *Draw) Schedule(seed uint64) *Schedule {
 		s.Faults = append(s.Faults, drawFault(&own, o, span))
 	}
 	s.Calm = 10 * o.Interval
+	return s
+}
+
+// Long draws a schedule of that length, with a fault in every stretch of
+// every; none when every is zero.
+func (d *Draw) Long(seed uint64, length, every time.Duration) *Schedule {
+	random := newStream(seed, -1)
+	s := &Schedule{Seed: seed, Options: d.options(&random)}
+	if every > 0 {
+		for i := range int(length / every) {
+			own := newStream(seed, -2-i)
+			f := drawFault(&own, &s.Options, every/2)
+			f.At += time.Duration(i) * every
+			s.Faults = append(s.Faults, f)
+		}
+	}
+	s.Calm = max(10*s.Options.Interval, length-s.healed())
 	return s
 }
 
@@ -76,6 +97,7 @@ func (d *Draw) options(random *stream) Options {
 			o.Lease = o.Interval + max(o.Interval, time.Second)
 		}
 	}
+	o.Codec = o.Codec || random.happens(codecShare)
 	return o
 }
 
@@ -94,6 +116,9 @@ func between(random *stream, low, high time.Duration) time.Duration {
 func drawFault(random *stream, o *Options, span time.Duration) Fault {
 	routers := int64(len(o.Routers))
 	f := Fault{Kind: kinds[random.below(int64(len(kinds)))], At: between(random, 0, span)}
+	if routers == 1 && f.Kind.ofLinks() {
+		f.Kind = Crash // there is nobody to talk to
+	}
 	f.For = drawLength(random, o.Interval)
 	if !f.Kind.ofLinks() {
 		f.Router = int(random.below(routers))

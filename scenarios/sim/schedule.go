@@ -32,14 +32,32 @@ func (s *Schedule) Check() error {
 }
 
 // healed is when the last fault has ended, and nothing is under way any more
-// that a fault delayed.
+// that faults delayed: what is sent under several of them suffers all.
 func (s *Schedule) healed() time.Duration {
 	var ended, travel time.Duration
 	for i := range s.Faults {
 		ended = max(ended, s.Faults[i].Until())
 		travel += s.Faults[i].travel()
 	}
-	return ended + travel
+	healed := ended
+	for i := range s.Faults {
+		if last := &s.Faults[i]; last.travel() > 0 && last.Until()+travel > healed {
+			healed = max(healed, last.Until()+s.travelUnder(last))
+		}
+	}
+	return healed
+}
+
+// travelUnder is the most that the fault and those at the same time add to an
+// advertisement's way.
+func (s *Schedule) travelUnder(f *Fault) time.Duration {
+	var travel time.Duration
+	for i := range s.Faults {
+		if other := &s.Faults[i]; other.At <= f.Until() && f.At <= other.Until() {
+			travel += other.travel()
+		}
+	}
+	return travel
 }
 
 // boundary is the beginning or the end of a fault.
