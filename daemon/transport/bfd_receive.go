@@ -10,9 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// BFDBatch is how many packets BFDReceiver takes at once.
+const BFDBatch = 32
+
 const (
-	// bfdBatch is how many packets one system call takes.
-	bfdBatch = 32
 	// bfdPayloadBytes is more than any control packet has: its length is a
 	// byte (RFC 5880 §4.1).
 	bfdPayloadBytes = 256
@@ -39,12 +40,12 @@ type BFDDatagram struct {
 // allocates nothing once it is open.
 type BFDReceiver struct {
 	fd        int
-	headers   [bfdBatch]messageHeader
-	vectors   [bfdBatch]unix.Iovec
-	names     [bfdBatch]unix.RawSockaddrInet6 // also holds those of IPv4
-	payloads  [bfdBatch][bfdPayloadBytes]byte
-	controls  [bfdBatch][bfdControlBytes / 8]uint64 // aligned as the kernel writes
-	datagrams [bfdBatch]BFDDatagram
+	headers   [BFDBatch]messageHeader
+	vectors   [BFDBatch]unix.Iovec
+	names     [BFDBatch]unix.RawSockaddrInet6 // also holds those of IPv4
+	payloads  [BFDBatch][bfdPayloadBytes]byte
+	controls  [BFDBatch][bfdControlBytes / 8]uint64 // aligned as the kernel writes
+	datagrams [BFDBatch]BFDDatagram
 }
 
 // messageHeader is struct mmsghdr of recvmmsg(2).
@@ -127,8 +128,8 @@ func prepareBFD(fd int, ipv6 bool) error {
 }
 
 // Receive takes pending packets, and never waits: ErrEmpty says that there are
-// none. There may be more than it returns. The list is valid until the next
-// call.
+// none. When it returns BFDBatch of them there may be more. The list is valid
+// until the next call.
 func (r *BFDReceiver) Receive() ([]BFDDatagram, error) {
 	for i := range r.headers {
 		h := &r.headers[i].header
@@ -136,7 +137,7 @@ func (r *BFDReceiver) Receive() ([]BFDDatagram, error) {
 		h.SetControllen(bfdControlBytes)
 	}
 	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(r.fd), uintptr(unsafe.Pointer(&r.headers)),
-		bfdBatch, unix.MSG_DONTWAIT, 0, 0)
+		BFDBatch, unix.MSG_DONTWAIT, 0, 0)
 	if errno == unix.EAGAIN || errno == unix.EINTR {
 		return nil, ErrEmpty
 	}

@@ -220,7 +220,7 @@ func TestLiveBFDBatches(t *testing.T) {
 		s := dialBFD(t, &d, BFDPath{Remote: netip.MustParseAddr("10.1.0.2")})
 		enter(1)
 		r := listenBFD(t, false, false)
-		const count = 3*bfdBatch + 1
+		const count = 3*BFDBatch + 1
 		for i := range count {
 			if err := s.Send([]byte{byte(i)}); err != nil {
 				t.Fatal(err)
