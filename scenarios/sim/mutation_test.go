@@ -1,6 +1,11 @@
 package sim
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,105 +83,144 @@ func isChangeTo(actions []vrrp.Action, to vrrp.State) bool {
 	return false
 }
 
-// within is after how many schedules a mutant must be found.
+// wrong is a way in which a machine, or what surrounds it, can be wrong.
+type wrong struct {
+	build builder        // nil: the real machine
+	lie   func(*Cluster) // nil: the real surroundings
+	rule  conduct.Rule   // the one that it breaks; "": any
+}
+
+func (w wrong) run(s *Schedule) (Result, error) {
+	build := w.build
+	if build == nil {
+		build = realMachine
+	}
+	cluster, err := newCluster(s, nil, build)
+	if err != nil {
+		return Result{}, err
+	}
+	if w.lie != nil {
+		w.lie(cluster)
+	}
+	return cluster.Finish(), nil
+}
+
+var wrongs = map[string]wrong{
+	"ignores higher priorities": {build: hears(func(p *vrrp.Parameters, a *vrrp.Advertisement) bool {
+		return a.Priority <= p.Priority
+	})},
+	"ignores equal priorities": {build: hears(func(p *vrrp.Parameters, a *vrrp.Advertisement) bool {
+		return a.Priority != p.Priority
+	})},
+	"ignores priority 0": {rule: conduct.RuleLate, build: hears(func(_ *vrrp.Parameters, a *vrrp.Advertisement) bool {
+		return a.Priority != 0
+	})},
+	"doubled down timer":      {rule: conduct.RuleLate, build: parametersOf(func(p *vrrp.Parameters) { p.DownTimerAdverts = 6 })},
+	"short down timer":        {build: parametersOf(func(p *vrrp.Parameters) { p.DownTimerAdverts = 2 })},
+	"never preempts":          {build: parametersOf(func(p *vrrp.Parameters) { p.NoPreempt = p.Priority != 255 })},
+	"always preempts":         {build: parametersOf(func(p *vrrp.Parameters) { p.NoPreempt = false })},
+	"another priority inside": {build: parametersOf(func(p *vrrp.Parameters) { p.Priority = max(1, p.Priority-1) })},
+	"takes over in silence": {rule: conduct.RuleAdvert, build: speaks(func(a vrrp.Action, all []vrrp.Action) bool {
+		return isAdvert(a, false) && isChangeTo(all, vrrp.Active)
+	})},
+	"ends in silence": {rule: conduct.RuleAdvert, build: speaks(func(a vrrp.Action, _ []vrrp.Action) bool { return isAdvert(a, true) })},
+	"keeps the address when it yields": {rule: conduct.RuleAddress, build: speaks(func(a vrrp.Action, all []vrrp.Action) bool {
+		_, removes := a.(vrrp.RemoveAddress)
+		return removes && isChangeTo(all, vrrp.Backup)
+	})},
+	"does not put a lost address back": {rule: conduct.RuleAddress, build: speaks(func(a vrrp.Action, all []vrrp.Action) bool {
+		_, sets := a.(vrrp.SetAddress)
+		return sets && !isChangeTo(all, vrrp.Active)
+	})},
+	"guardian keeps the address": {rule: conduct.RuleAddress, lie: func(c *Cluster) {
+		c.farewell = func(c *Cluster, n *node) {
+			holds := n.holds
+			n.holds = false // so that guard does not take it off
+			c.guard(n)
+			n.holds = holds
+		}
+	}},
+	"guardian speaks for a Backup": {rule: conduct.RuleAdvert, lie: func(c *Cluster) {
+		c.farewell = func(c *Cluster, n *node) {
+			n.orphaned = true
+			c.guard(n)
+		}
+	}},
+	"guardian is late": {rule: conduct.RuleAddress, lie: func(c *Cluster) {
+		real := *c.options
+		real.Farewell += time.Second
+		c.options = &real
+	}},
+	"lease is too long": {rule: conduct.RuleAddress, lie: func(c *Cluster) {
+		real := *c.options
+		if real.Lease > 0 {
+			real.Lease += time.Second
+		}
+		c.options = &real
+	}},
+	"a sound link loses": {rule: conduct.RuleSafety, lie: func(c *Cluster) {
+		for i := range c.links {
+			c.links[i].cut = true // until the next fault
+		}
+	}},
+}
+
+// within is after how many schedules each must be found.
 const within = 2000
 
+// keep has the schedules that are found written to testdata.
+var keep = flag.Bool("keep", false, "keep the schedules that find each mutant")
+
 func TestExplorationFindsEveryMutant(t *testing.T) {
-	for name, c := range map[string]struct {
-		build builder
-		lie   func(*Cluster)
-		rule  conduct.Rule // that may be the first one broken; "" for any
-	}{
-		"ignores higher priorities": {build: hears(func(p *vrrp.Parameters, a *vrrp.Advertisement) bool {
-			return a.Priority <= p.Priority
-		})},
-		"ignores equal priorities": {build: hears(func(p *vrrp.Parameters, a *vrrp.Advertisement) bool {
-			return a.Priority != p.Priority
-		})},
-		"ignores priority 0": {rule: conduct.RuleLate, build: hears(func(_ *vrrp.Parameters, a *vrrp.Advertisement) bool {
-			return a.Priority != 0
-		})},
-		"doubled down timer":      {rule: conduct.RuleLate, build: parametersOf(func(p *vrrp.Parameters) { p.DownTimerAdverts = 6 })},
-		"short down timer":        {build: parametersOf(func(p *vrrp.Parameters) { p.DownTimerAdverts = 2 })},
-		"never preempts":          {build: parametersOf(func(p *vrrp.Parameters) { p.NoPreempt = p.Priority != 255 })},
-		"always preempts":         {build: parametersOf(func(p *vrrp.Parameters) { p.NoPreempt = false })},
-		"another priority inside": {build: parametersOf(func(p *vrrp.Parameters) { p.Priority = max(1, p.Priority-1) })},
-		"takes over in silence": {rule: conduct.RuleAdvert, build: speaks(func(a vrrp.Action, all []vrrp.Action) bool {
-			return isAdvert(a, false) && isChangeTo(all, vrrp.Active)
-		})},
-		"ends in silence": {rule: conduct.RuleAdvert, build: speaks(func(a vrrp.Action, _ []vrrp.Action) bool { return isAdvert(a, true) })},
-		"keeps the address when it yields": {rule: conduct.RuleAddress, build: speaks(func(a vrrp.Action, all []vrrp.Action) bool {
-			_, removes := a.(vrrp.RemoveAddress)
-			return removes && isChangeTo(all, vrrp.Backup)
-		})},
-		"does not put a lost address back": {rule: conduct.RuleAddress, build: speaks(func(a vrrp.Action, all []vrrp.Action) bool {
-			_, sets := a.(vrrp.SetAddress)
-			return sets && !isChangeTo(all, vrrp.Active)
-		})},
-		"guardian keeps the address": {rule: conduct.RuleAddress, lie: func(c *Cluster) {
-			c.farewell = func(c *Cluster, n *node) {
-				holds := n.holds
-				n.holds = false // so that guard does not take it off
-				c.guard(n)
-				n.holds = holds
-			}
-		}},
-		"guardian speaks for a Backup": {rule: conduct.RuleAdvert, lie: func(c *Cluster) {
-			c.farewell = func(c *Cluster, n *node) {
-				n.orphaned = true
-				c.guard(n)
-			}
-		}},
-		"guardian is late": {rule: conduct.RuleAddress, lie: func(c *Cluster) {
-			real := *c.options
-			real.Farewell += time.Second
-			c.options = &real
-		}},
-		"lease is too long": {rule: conduct.RuleAddress, lie: func(c *Cluster) {
-			real := *c.options
-			if real.Lease > 0 {
-				real.Lease += time.Second
-			}
-			c.options = &real
-		}},
-		"a sound link loses": {rule: conduct.RuleSafety, lie: func(c *Cluster) {
-			for i := range c.links {
-				c.links[i].cut = true // until the next fault
-			}
-		}},
-	} {
+	for name, w := range wrongs {
 		t.Run(name, func(t *testing.T) {
-			build := c.build
-			if build == nil {
-				build = realMachine
-			}
-			run := func(s *Schedule) (Result, error) {
-				cluster, err := newCluster(s, nil, build)
-				if err != nil {
-					return Result{}, err
-				}
-				if c.lie != nil {
-					c.lie(cluster)
-				}
-				return cluster.Finish(), nil
-			}
-			e, err := everything().explore(t.Context(), 1, within, nil, run)
+			e, err := everything().explore(t.Context(), 1, within, nil, w.run)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if e.Violation == nil {
 				t.Fatalf("not found in %d schedules", e.Schedules)
 			}
-			v := e.Violation.shrink(run)
-			t.Logf("seed %d: %s\n%s", e.Violation.Schedule.Seed, v.Finding, v.Schedule)
-			if c.rule != "" && v.Finding.Rule != c.rule {
-				t.Errorf("found as %s, want %s", v.Finding.Rule, c.rule)
+			v := e.Violation.shrink(w.run)
+			if w.rule != "" && v.Finding.Rule != w.rule {
+				t.Errorf("found as %s, want %s", v.Finding.Rule, w.rule)
 			}
 			if len(v.Schedule.Faults) > 3 {
-				t.Errorf("shrunk to %d faults", len(v.Schedule.Faults))
+				t.Errorf("shrunk to %d faults:\n%s", len(v.Schedule.Faults), v.Schedule)
 			}
-			if _, err := vrrp.New(v.Schedule.Options.parameters(0)); err != nil {
-				t.Error(err)
+			if *keep {
+				text := fmt.Sprintf("# %s: %s\n%s", name, v.Finding, v.Schedule)
+				if err := os.WriteFile(kept(name), []byte(text), 0o644); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func kept(name string) string {
+	return filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".schedule")
+}
+
+// TestKeptSchedules runs the schedules that tell a wrong machine, or wrong
+// surroundings, from right ones.
+func TestKeptSchedules(t *testing.T) {
+	for name, w := range wrongs {
+		t.Run(name, func(t *testing.T) {
+			file, err := os.Open(kept(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			s, err := Parse(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result, err := s.Run(); err != nil || result.Finding != nil {
+				t.Errorf("the real one: %v %v", err, result.Finding)
+			}
+			if result, err := w.run(s); err != nil || result.Finding == nil {
+				t.Errorf("not found any more: %v", err)
 			}
 		})
 	}
