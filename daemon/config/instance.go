@@ -195,7 +195,7 @@ func (c *converter) finishInterval(draft *instanceDraft) {
 	if s == nil {
 		return
 	}
-	value, ok := c.seconds(s, "advert_int", s.Arguments()[0])
+	value, ok := c.seconds(s, "advert_int", s.Arguments()[0], maxSeconds)
 	unit, least, most := time.Second, "1", "255"
 	limit := math.MaxUint8 * unit
 	if draft.Version == 3 {

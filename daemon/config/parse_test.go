@@ -39,7 +39,8 @@ func TestFullConfigurationIsUnderstood(t *testing.T) {
 		},
 		Instances: []Instance{{
 			Name: "VI_1", Interface: "eth0", VRID: 51, Priority: 150, Version: 2,
-			AdvertInterval: time.Second, AuthPass: "se cret", NoPreempt: true,
+			AdvertInterval: time.Second, AuthType: AuthPassword, AuthPass: "se cret", NoPreempt: true,
+			Accept: true, DownTimerAdverts: 3, Group: netip.MustParseAddr("224.0.0.18"), UnicastTTL: 255,
 			VirtualAddresses: []VirtualAddress{
 				{
 					Prefix: netip.MustParsePrefix("10.0.0.200/24"), Device: "eth1",
@@ -51,8 +52,8 @@ func TestFullConfigurationIsUnderstood(t *testing.T) {
 				{Name: "chk_web", Position: at(43)},
 				{Name: "chk_disk", Weight: &five, Position: at(45)},
 			},
-			TrackInterfaces:  []TrackInterface{{Name: "eth1", Weight: -30, Position: at(48)}},
-			GARPRepeat:       1,
+			TrackInterfaces: []TrackInterface{{Name: "eth1", Weight: -30, Position: at(48)}},
+			GARPRepeat:      1, GARPRefreshRepeat: 1, GARPLowerPrioDelay: 2 * time.Second, GARPLowerPrioRepeat: 3,
 			DontTrackPrimary: true,
 			Position:         at(27),
 		}},
@@ -68,6 +69,27 @@ func instance(text string) string {
 	return "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 51\n" + text +
 		"\nvirtual_ipaddress { 10.0.0.200 }\n}\n"
 }
+
+// instance6 is the same in IPv6.
+func instance6(text string) string {
+	return "vrrp_instance VI_6 {\ninterface eth0\nvirtual_router_id 51\n" + text +
+		"\nvirtual_ipaddress { fe80::1 }\n}\n"
+}
+
+// process is a valid vrrp_track_process, whose line 3 and following are the
+// given text.
+func process(text string) string {
+	return "vrrp_track_process web {\nprocess nginx\n" + text + "\n}\n"
+}
+
+// session is a valid bfd_instance, whose line 3 and following are the given
+// text.
+func session(text string) string {
+	return "bfd_instance peer {\nneighbor_ip 10.0.0.3\n" + text + "\n}\n"
+}
+
+// key is one for auth_hmac.
+const key = "0123456789abcdef0123456789abcdef"
 
 // script is a file with one valid vrrp_script, whose line 3 and following are
 // the given text.

@@ -143,10 +143,13 @@ func (c *converter) finishUnicast(draft *instanceDraft) {
 }
 
 func (c *converter) finishMulticast(draft *instanceDraft) {
-	for _, name := range []string{"unicast_src_ip", "unicast_ttl", "check_unicast_src", "unicast_fault_no_peer", "old_unicast_checksum"} {
+	for _, name := range []string{"unicast_src_ip", "unicast_ttl", "check_unicast_src", "old_unicast_checksum"} {
 		if at, ok := draft.found[name]; ok {
 			c.failWithHint(at, "keepalived would use multicast", "%s without unicast_peer", name)
 		}
+	}
+	if at, ok := draft.found["unicast_fault_no_peer"]; ok {
+		c.failWithHint(at, "the router could never start", "unicast_fault_no_peer without unicast_peer")
 	}
 	if !draft.Group.IsValid() {
 		draft.Group = c.defaults.group4

@@ -59,11 +59,7 @@ var processKeywords = table[Process]{
 const maxProcessDelay = 3600
 
 func (c *converter) processDelay(s *Statement, to ...*time.Duration) {
-	value, ok := c.seconds(s, s.Keyword(), s.Arguments()[0])
-	if ok && value > maxProcessDelay*time.Second {
-		c.failWithHint(s.Position, "it may be more than 0, up to 3600 seconds", "%s %s is out of range", s.Keyword(), s.Arguments()[0])
-		return
-	}
+	value, ok := c.seconds(s, s.Keyword(), s.Arguments()[0], maxProcessDelay)
 	for _, delay := range to {
 		if ok {
 			*delay = value

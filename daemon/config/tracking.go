@@ -120,7 +120,9 @@ func definitions(of *Config, kind trackKind) []definition {
 		}
 	case sessions:
 		for _, d := range of.BFDs {
-			all = append(all, definition{d.Name, d.Weight, d.Reverse})
+			if d.VRRP {
+				all = append(all, definition{d.Name, d.Weight, d.Reverse})
+			}
 		}
 	}
 	return all
@@ -210,7 +212,11 @@ func (c *converter) checkTracked(of *Config, things trackedThings) {
 			names[i] = d.name
 		}
 		for _, thing := range things[kind.keyword] {
-			if !slices.Contains(names, thing.name) {
+			switch {
+			case slices.Contains(names, thing.name):
+			case kind == sessions && slices.ContainsFunc(of.BFDs, func(d BFD) bool { return d.Name == thing.name }):
+				c.failWithHint(thing.position, "add there: vrrp", "track_bfd: bfd_instance %q is for checkers only", thing.name)
+			default:
 				c.failWithHint(thing.position, didYouMean(thing.name, names), "%s: no %s %q", kind.keyword, kind.defined, thing.name)
 			}
 		}

@@ -43,19 +43,19 @@ func isRange(err error) bool {
 const maxSeconds = math.MaxUint32 / 1000000
 
 // seconds reads a decimal number of seconds, exact to the microsecond, more
-// than zero and at most maxSeconds.
-func (c *converter) seconds(s *Statement, what, word string) (time.Duration, bool) {
+// than zero and at most most.
+func (c *converter) seconds(s *Statement, what, word string, most int) (time.Duration, bool) {
 	value, ok := c.decimal(s, what, word)
-	if ok && (value <= 0 || value > maxSeconds*time.Second) {
-		c.failWithHint(s.Position, fmt.Sprintf("it may be more than 0, up to %d seconds", maxSeconds), "%s %s is out of range", what, word)
+	if ok && (value <= 0 || value > time.Duration(most)*time.Second) {
+		c.failWithHint(s.Position, fmt.Sprintf("it may be more than 0, up to %d seconds", most), "%s %s is out of range", what, word)
 		return 0, false
 	}
 	return value, ok
 }
 
-// secondsOf is seconds for a statement of one word.
+// secondsOf is seconds for a statement of one word, at most maxSeconds.
 func (c *converter) secondsOf(s *Statement, to *time.Duration) {
-	if value, ok := c.seconds(s, s.Keyword(), s.Arguments()[0]); ok {
+	if value, ok := c.seconds(s, s.Keyword(), s.Arguments()[0], maxSeconds); ok {
 		*to = value
 	}
 }
