@@ -110,12 +110,12 @@ func (o *Options) limits() conduct.Limits {
 }
 
 // Finish runs the schedule to its end, or until a rule is broken. Where the
-// network itself loses advertisements nothing ever settles, and only the rules
-// that hold without that are judged.
+// network itself loses advertisements, or delays them too much, nothing ever
+// settles, and only the rules that hold without that are judged.
 func (c *Cluster) Finish() Result {
 	healed := c.schedule.healed()
 	c.Advance(healed)
-	if c.options.Network.lossless() {
+	if c.options.Network.lossless() && c.judge.Settles() {
 		c.Advance(c.judge.Healed(healed))
 		if c.judge.Finding() == nil && !c.interrupted.Load() {
 			c.judge.Settled(c.now)

@@ -363,6 +363,18 @@ func (j *Judge) Held(m Moment, i int, holds bool) {
 	r.holds = holds
 }
 
+// Settles says whether sound links keep Backups quiet: the longest time between
+// two advertisements, an interval and the travel, is shorter than every
+// Active_Down_Interval. Otherwise Healed and Settled make no sense.
+func (j *Judge) Settles() bool {
+	for i := range j.routers {
+		if r := &j.routers[i]; r.interval+j.limits.Travel+j.limits.Grain >= r.down {
+			return false
+		}
+	}
+	return true
+}
+
 // Healed says that all run, all links are sound, all clocks go right, and
 // nothing is under way that was sent before and took longer than
 // Limits.Travel. It returns when all must have settled; then call Settled.
