@@ -95,11 +95,11 @@ func (n *node) kill(match func(sandbox.Info) bool) func() error {
 	}
 }
 
-// isWorker matches the process that speaks VRRP: vipd's main process, and
-// keepalived's child.
+// isWorker matches the process that speaks VRRP: keepalived's child, and the
+// others' main process.
 func (n *node) isWorker(info sandbox.Info) bool {
 	main := info.PID == n.daemon.PID
-	return n.isDaemon(info) && main == (n.subject.name == "vipd")
+	return n.isDaemon(info) && main == (n.subject.name != "keepalived")
 }
 
 // isGuardian matches the process that watches over the worker.

@@ -75,11 +75,15 @@ func (w *World) capture() error {
 	return nil
 }
 
-// macs leads from the nodes' MAC addresses to their names.
+// macs leads from the nodes' MAC addresses, and those that they give the VIP,
+// to their names.
 func (w *World) macs() map[string]string {
 	macs := map[string]string{}
-	for _, seat := range w.plan.Cluster.Seats {
+	for i, seat := range w.plan.Cluster.Seats {
 		macs[w.mac(seat.Name)] = seat.Name
+		if virtual := w.subjects[i].virtualMAC; virtual != nil {
+			macs[virtual(w.plan.Cluster)] = seat.Name
+		}
 	}
 	return macs
 }

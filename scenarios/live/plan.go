@@ -36,6 +36,7 @@ type Cluster struct {
 	VRID          int
 	Version       int
 	Interval      time.Duration
+	Unicast       bool
 	AnnounceDelay time.Duration
 	Check         *history.CheckScript
 }
@@ -126,7 +127,7 @@ func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
 	instance := parsed.Instances[0]
 	c := Cluster{
 		VRID: int(instance.VRID), Version: instance.Version, Interval: instance.AdvertInterval,
-		AnnounceDelay: instance.GARPDelay, Check: checkOf(parsed),
+		Unicast: len(instance.UnicastPeers) > 0, AnnounceDelay: instance.GARPDelay, Check: checkOf(parsed),
 	}
 	for _, vip := range instance.VirtualAddresses {
 		c.VIPs = append(c.VIPs, vip.Prefix)
@@ -270,6 +271,9 @@ func (p Plan) Validate() error {
 	if _, err := fault.Named(p.Fault); err != nil {
 		return err
 	}
-	_, err := seatSubjects(p.Subject, len(p.Cluster.Seats))
-	return err
+	chosen, err := seatSubjects(p.Subject, len(p.Cluster.Seats))
+	if err != nil {
+		return err
+	}
+	return checkFRR(p.Cluster, chosen)
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"takeover/topology/sandbox"
 )
 
 // Programs are the programs that a trial runs, by their absolute paths.
@@ -15,6 +17,7 @@ type Programs struct {
 	VIPD       string
 	Keepalived string
 	Nginx      string // empty: the stand-in web server of this program
+	FRR        string // the directory of zebra and vrrpd
 }
 
 // searchPath is where programs are looked for beyond PATH: an ordinary user's
@@ -29,6 +32,9 @@ const NoNginx = "none"
 // that were looked for and not found stay empty.
 func FindPrograms(vipd, nginx string) (p Programs, err error) {
 	p.Keepalived = find("keepalived")
+	if executable(filepath.Join(frrDirectory, "zebra")) && executable(filepath.Join(frrDirectory, "vrrpd")) {
+		p.FRR = frrDirectory
+	}
 	switch nginx {
 	case "":
 		p.Nginx = find("nginx")
@@ -91,34 +97,53 @@ var ErrUnknownSubject = errors.New("unknown subject")
 
 // subject is how a daemon under test is run.
 type subject struct {
-	name string
-	hint string // how to get it
-	path func(Programs) string
-	args func(files seatFiles) []string
+	name    string
+	process string // what its processes are called
+	hint    string // how to get it
+	root    bool   // it does not run in a user namespace
+	path    func(Programs) string
+	args    func(seating) []string
+	// config is what it reads; nil: the seat's own file.
+	config func(seating) string
+	// virtualMAC is the address that the VIP has with it; nil: the node's own.
+	virtualMAC func(Cluster) string
+}
+
+// seating is a subject's place in a cluster.
+type seating struct {
+	programs Programs
+	cluster  Cluster
+	seat     Seat
+	files    seatFiles
 }
 
 var subjects = []subject{
 	{
-		name: "vipd", hint: "make build, or --vipd PATH",
+		name: "vipd", process: "vipd", hint: "make build, or --vipd PATH",
 		path: func(p Programs) string { return p.VIPD },
-		args: func(f seatFiles) []string {
-			return []string{"vipd", "-n", "-l", "-D", "--log-format", "json", "-f", f.config, "-p", f.pid}
+		args: func(s seating) []string {
+			return []string{"vipd", "-n", "-l", "-D", "--log-format", "json", "-f", s.files.config, "-p", s.files.pid}
 		},
 	},
 	{
-		name: "keepalived", hint: "apt install keepalived",
+		name: "keepalived", process: "keepalived", hint: "apt install keepalived",
 		path: func(p Programs) string { return p.Keepalived },
-		args: func(f seatFiles) []string {
-			return []string{"keepalived", "-n", "-l", "-D", "-P", "-f", f.config, "-p", f.pid, "-r", f.pid + ".vrrp"}
+		args: func(s seating) []string {
+			pid := s.files.pid
+			return []string{"keepalived", "-n", "-l", "-D", "-P", "-f", s.files.config, "-p", pid, "-r", pid + ".vrrp"}
 		},
 	},
+	frr(),
 }
 
-// Subjects returns the names of all subjects.
+// Subjects returns the names of the subjects that read keepalived.conf. Beside
+// them there is frr, for one seat of a mixed cluster.
 func Subjects() []string {
 	var names []string
 	for _, s := range subjects {
-		names = append(names, s.name)
+		if s.config == nil {
+			names = append(names, s.name)
+		}
 	}
 	return names
 }
@@ -129,7 +154,8 @@ func subjectNamed(name string) (subject, error) {
 			return s, nil
 		}
 	}
-	return subject{}, fmt.Errorf("%w %q; there are %s", ErrUnknownSubject, name, strings.Join(Subjects(), ", "))
+	return subject{}, fmt.Errorf("%w %q; there are %s, and %s for one node",
+		ErrUnknownSubject, name, strings.Join(Subjects(), ", "), frrName)
 }
 
 // seatSeparator stands between the subjects of a mixed cluster.
@@ -166,6 +192,9 @@ func CheckSubject(name string, p Programs) error {
 		}
 		if s.path(p) == "" {
 			return fmt.Errorf("subject %s: %w (%s)", name, ErrNotInstalled, s.hint)
+		}
+		if s.root && os.Geteuid() != 0 {
+			return fmt.Errorf("subject %s: %w: it needs root", name, sandbox.ErrNoPermission)
 		}
 	}
 	return nil

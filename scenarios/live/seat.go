@@ -24,9 +24,8 @@ type seatFiles struct {
 
 // node is a seat with its host and its processes.
 type node struct {
-	seat    Seat
+	seating
 	host    *lab.Host
-	files   seatFiles
 	subject subject
 
 	mu       sync.Mutex
@@ -35,24 +34,29 @@ type node struct {
 	expected map[int]bool // PIDs whose end is the fault's doing
 }
 
-func newNode(seat Seat, host *lab.Host, subject subject) (*node, error) {
+func newNode(p Plan, seat Seat, host *lab.Host, subject subject) (*node, error) {
 	directory := filepath.Join(sandbox.Dir, "hosts", seat.Name)
 	n := &node{
-		seat: seat, host: host, subject: subject, expected: map[int]bool{},
-		files: seatFiles{
+		host: host, subject: subject, expected: map[int]bool{},
+		seating: seating{programs: p.Programs, cluster: p.Cluster, seat: seat, files: seatFiles{
 			directory:   directory,
 			config:      filepath.Join(directory, "keepalived.conf"),
 			pid:         filepath.Join("/run", subject.name+".pid"),
 			log:         filepath.Join(directory, subject.name+".log"),
 			nginxConfig: filepath.Join(directory, "nginx.conf"),
 			nginxLog:    filepath.Join(directory, "nginx.log"),
-		},
+		}},
+	}
+	text := seat.Config
+	if subject.config != nil {
+		n.files.config = filepath.Join(directory, subject.name+".conf")
+		text = subject.config(n.seating)
 	}
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return nil, err
 	}
 	return n, errors.Join(
-		os.WriteFile(n.files.config, []byte(seat.Config), 0o644),
+		os.WriteFile(n.files.config, []byte(text), 0o644),
 		os.WriteFile(n.files.nginxConfig, []byte(nginxConfig(directory, seat.Address.Addr())), 0o644),
 	)
 }
@@ -81,8 +85,8 @@ func (n *node) startWeb(w *World) error {
 // startDaemon starts the subject and follows its log for transitions.
 func (n *node) startDaemon(w *World) error {
 	command := sandbox.Command{
-		Name: n.subject.name, Path: n.subject.path(w.plan.Programs),
-		Args: n.subject.args(n.files), Env: environment(),
+		Name: n.subject.process, Path: n.subject.path(w.plan.Programs),
+		Args: n.subject.args(n.seating), Env: environment(),
 	}
 	process, err := n.start(w, command, n.files.log, func(r io.Reader, log io.Writer) error {
 		return probe.Transitions(w.clock, w.log, r, probe.TransitionOptions{Host: n.seat.Name, Copy: log})
@@ -163,7 +167,7 @@ func (n *node) expect(process *sandbox.Process) {
 }
 
 // isDaemon matches every process of the subject.
-func (n *node) isDaemon(info sandbox.Info) bool { return info.Name == n.subject.name }
+func (n *node) isDaemon(info sandbox.Info) bool { return info.Name == n.subject.process }
 
 // isWeb matches every process of the web server.
 func isWeb(info sandbox.Info) bool { return info.Name == "nginx" || info.Name == webRole }

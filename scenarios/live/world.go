@@ -98,7 +98,7 @@ func newWorld(plan Plan, clock probe.Clock, log *history.Log) (*World, error) {
 func (w *World) startNodes() error {
 	errs := make([]error, len(w.plan.Cluster.Seats))
 	for i, seat := range w.plan.Cluster.Seats {
-		n, err := newNode(seat, w.lab.Host(seat.Name), w.subjects[i])
+		n, err := newNode(w.plan, seat, w.lab.Host(seat.Name), w.subjects[i])
 		if err != nil {
 			return err
 		}

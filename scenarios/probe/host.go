@@ -37,6 +37,9 @@ type HostOptions struct {
 // IPv6 link-local addresses, and neighbours that are multicast or need no
 // resolution.
 //
+// A macvlan device without a carrier takes its addresses out of use: so FRR
+// keeps the VIP while it is Backup. They count as gone meanwhile.
+//
 // It returns when what is there was appended. Messages lost for want of room
 // are noted ([history.Note]), and the tables are read again.
 func WatchHost(clock Clock, log *history.Log, o HostOptions) (*Watch, error) {
@@ -100,6 +103,7 @@ type (
 	linkState struct {
 		name        string
 		up, carrier bool
+		parked      bool // a macvlan without a carrier
 	}
 	addressKey struct {
 		index  int
@@ -311,9 +315,27 @@ func (w *hostWatch) link(at time.Duration, m linkMessage, present bool) {
 	}
 	w.seen[key] = true
 	state := linkState{name: m.name, up: m.flags&unix.IFF_UP != 0, carrier: m.flags&unix.IFF_LOWER_UP != 0}
+	state.parked = m.kind == "macvlan" && !state.carrier
 	w.links[key] = state
 	if state != old && !w.first {
 		w.log.Append(at, w.Host, history.Link{Interface: state.name, Up: state.up, Carrier: state.carrier})
+	}
+	if known && state.parked != old.parked {
+		w.park(at, m.index, state)
+	}
+}
+
+// park reports the addresses of an interface as gone, or as back.
+func (w *hostWatch) park(at time.Duration, index int, state linkState) {
+	var keys []addressKey
+	for key := range w.addresses {
+		if key.index == index {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b addressKey) int { return a.prefix.Compare(b.prefix) })
+	for _, key := range keys {
+		w.log.Append(at, w.Host, history.Address{Interface: state.name, Prefix: key.prefix, Present: !state.parked})
 	}
 }
 
@@ -330,7 +352,7 @@ func (w *hostWatch) address(at time.Duration, m addressMessage, present bool) {
 	} else {
 		delete(w.addresses, key)
 	}
-	if present == known {
+	if present == known || w.links[linkKey{m.index}].parked {
 		return
 	}
 	w.log.Append(at, w.Host, history.Address{

@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -27,6 +28,42 @@ func TestWatchHostBeginsWithWhatIsThere(t *testing.T) {
 	want := history.Address{Interface: "eth0", Prefix: netip.MustParsePrefix("10.0.0.101/24"), Present: true, Initial: true}
 	if !slices.ContainsFunc(log.Events(), func(e history.Event) bool { return e.Body == want && e.Host == "node1" }) {
 		t.Errorf("events %+v", log.Events())
+	}
+}
+
+func TestWatchHostCountsParkedAddressesAsGone(t *testing.T) {
+	n := newNetwork(t, "node1")
+	node1 := n.hosts["node1"]
+	node1.onLink(func(base netlink.Link) error {
+		link := &netlink.Macvlan{
+			LinkAttrs: netlink.LinkAttrs{Name: "vrrp", ParentIndex: base.Attrs().Index}, Mode: netlink.MACVLAN_MODE_BRIDGE,
+		}
+		return errors.Join(netlink.LinkAdd(link), netlink.AddrAdd(link, ipNet(vip, 32)), netlink.LinkSetUp(link))
+	})
+	awaitUp(t, node1.space, "vrrp")
+	log := history.NewLog(nil)
+	w, err := WatchHost(NewClock(), log, HostOptions{Host: "node1", Namespace: path(node1.space)})
+	closing(t, w, err)
+
+	const prefix = "10.0.0.200/32"
+	seen := await(t, log, 0, "the VIP", isAddress(prefix, true)).ID
+	setPort := func(set func(netlink.Link) error) {
+		n.inBridge(func() error {
+			port, err := netlink.LinkByName("node1")
+			if err != nil {
+				return err
+			}
+			return set(port)
+		})
+	}
+	setPort(netlink.LinkSetDown)
+	seen = await(t, log, seen, "the VIP gone without a carrier", isAddress(prefix, false)).ID
+	setPort(netlink.LinkSetUp)
+	seen = await(t, log, seen, "the VIP back", isAddress(prefix, true)).ID
+	for _, event := range log.Events() {
+		if a, ok := event.Body.(history.Address); ok && a.Interface == "eth0" && event.ID < seen && !a.Initial {
+			t.Errorf("eth0's own address: %+v", a)
+		}
 	}
 }
 

@@ -78,6 +78,7 @@ type linkMessage struct {
 	index int
 	flags uint32 // IFF_...
 	name  string
+	kind  string // veth, macvlan, ...; empty for what was never made
 }
 
 func parseLink(data []byte) (linkMessage, error) {
@@ -88,7 +89,12 @@ func parseLink(data []byte) (linkMessage, error) {
 	if err != nil {
 		return linkMessage{}, err
 	}
+	info, err := attributes(attrs[unix.IFLA_LINKINFO])
+	if err != nil {
+		return linkMessage{}, err
+	}
 	return linkMessage{
+		kind:  unix.ByteSliceToString(info[unix.IFLA_INFO_KIND]),
 		index: int(int32(binary.NativeEndian.Uint32(data[4:]))),
 		flags: binary.NativeEndian.Uint32(data[8:]),
 		name:  unix.ByteSliceToString(attrs[unix.IFLA_IFNAME]),

@@ -1,0 +1,103 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	frrName = "frr"
+	// frrDirectory is where Debian has FRR's daemons.
+	frrDirectory = "/usr/lib/frr"
+	frrInterface = "vrrp4"
+)
+
+// frr is FRRouting's vrrpd. Of a seat it knows the virtual router; it checks no
+// web server. It wants the VIP on a macvlan device with the virtual router MAC
+// address (RFC 9568 §7.3), which it keeps without a carrier while it is Backup,
+// and zebra to tell it of devices.
+func frr() subject {
+	return subject{
+		name: frrName, process: "vrrpd", hint: "apt install frr", root: true,
+		path: func(p Programs) string {
+			if p.FRR == "" {
+				return ""
+			}
+			return "/bin/sh"
+		},
+		args:       frrArguments,
+		config:     frrConfig,
+		virtualMAC: func(c Cluster) string { return fmt.Sprintf("00:00:5e:00:01:%02x", c.VRID) },
+	}
+}
+
+// frrScript makes the device and starts zebra where they are missing, and
+// becomes vrrpd. The node's own device must not answer for the VIP.
+const frrScript = `
+	frr=$1 config=$2 below=$3 device=$4 mac=$5 vip=$6
+	mkdir -p /run/frr
+	install -o frr -g frr -m 600 "$config" /run/frr/frr.conf
+	chown frr:frr /run/frr
+	if ! ip link show "$device" >/dev/null 2>&1; then
+		for setting in all/arp_ignore=1 all/arp_announce=2 all/rp_filter=0 default/rp_filter=0; do
+			echo "${setting#*=}" >"/proc/sys/net/ipv4/conf/${setting%=*}"
+		done
+		ip link add "$device" link "$below" address "$mac" type macvlan mode bridge
+		ip address add "$vip" dev "$device"
+		ip link set "$device" protodown on
+		ip link set "$device" up
+	fi
+	pidof zebra >/dev/null || "$frr/zebra" -d -f /run/frr/frr.conf -i /run/frr/zebra.pid -z /run/frr/zserv.api --vty_socket /run/frr
+	exec "$frr/vrrpd" --log stdout -f /run/frr/frr.conf -i /run/frr/vrrpd.pid -z /run/frr/zserv.api --vty_socket /run/frr
+`
+
+func frrArguments(s seating) []string {
+	device := fmt.Sprintf("%s-%d", frrInterface, s.cluster.VRID)
+	return []string{
+		"sh", "-ec", frrScript, filepath.Base(s.files.config), s.programs.FRR, s.files.config,
+		s.seat.Interface, device, frr().virtualMAC(s.cluster), s.cluster.VIPs[0].String(),
+	}
+}
+
+// frrConfig is the virtual router in FRR's language; the interval is in
+// milliseconds.
+func frrConfig(s seating) string {
+	router := func(what string, value any) string { return fmt.Sprintf(" vrrp %d %s %v", s.cluster.VRID, what, value) }
+	lines := []string{
+		"frr defaults traditional",
+		"hostname " + s.seat.Name,
+		"log stdout informational",
+		"interface " + s.seat.Interface,
+		router("version", s.cluster.Version),
+		router("priority", s.seat.Priority),
+		router("advertisement-interval", s.cluster.Interval.Milliseconds()),
+		router("ip", s.cluster.VIPs[0].Addr()),
+	}
+	if !s.seat.Preempt {
+		lines = append(lines, fmt.Sprintf(" no vrrp %d preempt", s.cluster.VRID))
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// checkFRR says what keeps FRR from taking its seat.
+func checkFRR(c Cluster, chosen []subject) error {
+	seats := 0
+	for _, s := range chosen {
+		if s.name == frrName {
+			seats++
+		}
+	}
+	switch {
+	case seats == 0:
+		return nil
+	case seats > 1:
+		return errors.New("subject frr: in one seat only: its nodes share a MAC address and could not be told apart")
+	case len(c.VIPs) != 1 || !c.VIPs[0].Addr().Is4():
+		return errors.New("subject frr: only with one IPv4 address")
+	case c.Unicast:
+		return errors.New("subject frr: it has no unicast peers")
+	}
+	return nil
+}
