@@ -49,6 +49,27 @@ func meshes() []mesh {
 	return all
 }
 
+// foreign are the meshes with FRR in one seat: multicast, for it has no unicast
+// peers, and IPv4.
+func foreign() []mesh {
+	variant := catalog.Variant{Version: 3}
+	return []mesh{
+		{variant, [3]string{"frr", "vipd", "keepalived"}},
+		{variant, [3]string{"vipd", "frr", "keepalived"}},
+		{variant, [3]string{"keepalived", "vipd", "frr"}},
+	}
+}
+
+// limit is what a daemon cannot do in this mesh under a fault; "" when there is
+// nothing.
+func (m mesh) limit(fault string) string {
+	if m.subjects[0] == "frr" && fault == "adverts-dropped" {
+		return "FRR does not announce the VIP again when it hears a lower Active beside it, " +
+			"so after a partition the client keeps asking the other node (vrrpd 8.4.4)"
+	}
+	return ""
+}
+
 // impossible are the combinations that there are no clusters of, and why.
 var impossible = []struct{ name, reason string }{
 	{"v2-ipv6-multicast", "version 2 is for IPv4 only (RFC 3768); keepalived speaks version 3 wherever the addresses are IPv6"},
@@ -113,6 +134,7 @@ func (m mesh) expectations() []expectation {
 	of := func(fault string, matchers func(*suite.Result)) expectation {
 		return expectation{
 			variant:  &variant,
+			limit:    m.limit(fault),
 			options:  suite.Options{Fault: fault, Subject: m.subject(), Periods: interopPeriods},
 			matchers: func(r *suite.Result) { matchers(r); m.speaks(r) },
 		}
@@ -169,18 +191,22 @@ var _ = Describe("daemons of both kinds in one cluster", Label("interop"), Order
 		chosen = covering(chosen, GinkgoRandomSeed())
 	}
 	var all []expectation
-	for _, m := range chosen {
+	for _, m := range append(chosen, foreign()...) {
 		all = append(all, m.expectations()...)
 	}
+	possible := slices.DeleteFunc(slices.Clone(all), func(e expectation) bool { return e.limit != "" })
 	var running *trials
 
 	BeforeAll(func(ctx SpecContext) {
-		running = startTrials(ctx, interopParallel, all)
+		running = startTrials(ctx, interopParallel, possible)
 	}, NodeTimeout(3*time.Minute))
 
 	for _, e := range all {
 		labels := Label(e.variant.String(), e.options.Fault, e.options.Subject)
 		It(e.variant.String()+" with "+e.options.Subject+": "+e.options.Fault, labels, func(ctx SpecContext) {
+			if e.limit != "" {
+				Skip(e.limit)
+			}
 			e.matchers(running.quiet(ctx, e))
 		}, SpecTimeout(10*time.Minute))
 	}

@@ -24,6 +24,7 @@ const trialBound = 90 * time.Second
 type expectation struct {
 	variant  *catalog.Variant // of the cluster; nil for the built-in one
 	options  suite.Options
+	limit    string // why there is no such trial; usually empty
 	matchers func(*suite.Result)
 }
 
