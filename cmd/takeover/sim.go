@@ -177,7 +177,7 @@ func (f *simFlags) run(command *cobra.Command) error {
 	case f.schedules > 0:
 		result, err = f.explore(command.Context(), draw)
 	case f.schedule != "":
-		result, err = f.runFile()
+		result, err = f.runFile(command.Context())
 	default:
 		schedule := draw.Long(f.seed, time.Duration(f.hours*float64(time.Hour)), f.every)
 		result, err = runSchedule(command.Context(), schedule, nil)
@@ -189,8 +189,11 @@ func (f *simFlags) run(command *cobra.Command) error {
 	if err := result.print(command.OutOrStdout(), f.format); err != nil {
 		return couldNotRun(err)
 	}
-	if result.Violation != nil {
+	switch {
+	case result.Violation != nil:
 		return exitError{code: exitFail}
+	case command.Context().Err() != nil:
+		return exitError{exitInconclusive, errors.New("interrupted before the end")}
 	}
 	return nil
 }
@@ -199,7 +202,7 @@ func (f *simFlags) explore(ctx context.Context, draw *sim.Draw) (simResult, erro
 	bar := newSimProgress(os.Stderr, f.schedules)
 	e, err := draw.Explore(ctx, f.seed, f.schedules, bar.ran)
 	bar.close()
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return simResult{}, couldNotRun(err)
 	}
 	result := simResult{Schedules: e.Schedules, Faults: e.Faults, Statistics: e.Total}
@@ -212,7 +215,7 @@ func (f *simFlags) explore(ctx context.Context, draw *sim.Draw) (simResult, erro
 // mostSchedule bounds a schedule file's size in bytes.
 const mostSchedule = 64 << 20
 
-func (f *simFlags) runFile() (simResult, error) {
+func (f *simFlags) runFile(ctx context.Context) (simResult, error) {
 	info, err := os.Stat(f.schedule)
 	if err != nil {
 		return simResult{}, usage(err)
@@ -230,7 +233,7 @@ func (f *simFlags) runFile() (simResult, error) {
 	}
 	f.seed = schedule.Seed
 	if f.history == "" {
-		return runSchedule(context.Background(), schedule, nil)
+		return runSchedule(ctx, schedule, nil)
 	}
 	file, err := os.Create(f.history)
 	if err != nil {
@@ -238,7 +241,7 @@ func (f *simFlags) runFile() (simResult, error) {
 	}
 	defer file.Close()
 	log := history.NewLog(file)
-	result, err := runSchedule(context.Background(), schedule, log)
+	result, err := runSchedule(ctx, schedule, log)
 	if err = errors.Join(err, log.Flush(), file.Close()); err != nil {
 		return result, couldNotRun(err)
 	}
@@ -255,9 +258,6 @@ func runSchedule(ctx context.Context, s *sim.Schedule, log *history.Log) (simRes
 	stop := context.AfterFunc(ctx, cluster.Interrupt)
 	defer stop()
 	run := cluster.Finish()
-	if ctx.Err() != nil {
-		return simResult{}, couldNotRun(ctx.Err())
-	}
 	result := simResult{Schedules: 1, Faults: uint64(len(s.Faults)), Statistics: run.Statistics}
 	if run.Finding != nil {
 		violation := &sim.Violation{Schedule: s, Finding: *run.Finding}

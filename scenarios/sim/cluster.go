@@ -113,13 +113,10 @@ func (o *Options) limits() conduct.Limits {
 // network itself loses advertisements, or delays them too much, nothing ever
 // settles, and only the rules that hold without that are judged.
 func (c *Cluster) Finish() Result {
-	healed := c.schedule.healed()
-	c.Advance(healed)
-	if c.options.Network.lossless() && c.judge.Settles() {
-		c.Advance(c.judge.Healed(healed))
-		if c.judge.Finding() == nil && !c.interrupted.Load() {
-			c.judge.Settled(c.now)
-		}
+	settled, settles := c.schedule.settled(c.judge)
+	c.Advance(settled)
+	if settles && c.judge.Finding() == nil && !c.interrupted.Load() {
+		c.judge.Settled(c.now)
 	}
 	c.Advance(c.now + c.schedule.Calm)
 	c.end()

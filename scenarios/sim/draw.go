@@ -58,7 +58,8 @@ func (d *Draw) Long(seed uint64, length, every time.Duration) *Schedule {
 			s.Faults = append(s.Faults, f)
 		}
 	}
-	s.Calm = max(10*s.Options.Interval, length-s.healed())
+	settled, _ := s.settled(conduct.NewJudge(s.Options.history(), s.Options.limits()))
+	s.Calm = max(10*s.Options.Interval, length-settled)
 	return s
 }
 

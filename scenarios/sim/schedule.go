@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"takeover/scenarios/check/conduct"
 )
 
 // Schedule is everything that a run depends on.
@@ -46,6 +48,15 @@ func (s *Schedule) healed() time.Duration {
 		}
 	}
 	return healed
+}
+
+// settled is when all must have settled, and whether anything ever does.
+func (s *Schedule) settled(j *conduct.Judge) (time.Duration, bool) {
+	healed := s.healed()
+	if !s.Options.Network.lossless() || !j.Settles() {
+		return healed, false
+	}
+	return j.Healed(healed), true
 }
 
 // travelUnder is the most that the fault and those at the same time add to an
