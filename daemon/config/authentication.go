@@ -105,7 +105,7 @@ var hmacKeywords = table[hmacDraft]{
 	keywords: []keyword[hmacDraft]{
 		{name: "key", form: "1-255 KEY", min: 2, max: 2, repeats: true, set: addHMACKey},
 		{name: "active_key", form: "1-255", min: 1, max: 1, set: func(c *converter, to *hmacDraft, s *Statement) {
-			c.byte(s, &to.ActiveKey, 1)
+			c.byte(s, &to.ActiveKey)
 		}},
 		{name: "time_window", form: "SECONDS", min: 1, max: 1, set: func(c *converter, to *hmacDraft, s *Statement) {
 			if value, ok := c.integer(s, "time_window", s.Arguments()[0], 1, maxHMACWindow); ok {

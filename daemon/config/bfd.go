@@ -32,11 +32,11 @@ var bfdKeywords = table[bfdDraft]{
 			c.milliseconds(s, &to.IdleTx, 1000)
 		}},
 		{name: "multiplier", form: "1-255", min: 1, max: 1, set: func(c *converter, to *bfdDraft, s *Statement) {
-			c.byte(s, &to.Multiplier, 1)
+			c.byte(s, &to.Multiplier)
 		}},
 		{name: "passive", set: func(_ *converter, to *bfdDraft, _ *Statement) { to.Passive = true }},
-		{name: "ttl", form: "1-255", min: 1, max: 1, set: func(c *converter, to *bfdDraft, s *Statement) { c.byte(s, &to.TTL, 1) }},
-		{name: "hoplimit", form: "1-255", min: 1, max: 1, set: func(c *converter, to *bfdDraft, s *Statement) { c.byte(s, &to.TTL, 1) }},
+		{name: "ttl", form: "1-255", min: 1, max: 1, set: func(c *converter, to *bfdDraft, s *Statement) { c.byte(s, &to.TTL) }},
+		{name: "hoplimit", form: "1-255", min: 1, max: 1, set: func(c *converter, to *bfdDraft, s *Statement) { c.byte(s, &to.TTL) }},
 		{name: "max_hops", form: "-1 to 255", min: 1, max: 1, set: func(c *converter, to *bfdDraft, s *Statement) {
 			if value, ok := c.integer(s, "max_hops", s.Arguments()[0], -1, math.MaxUint8); ok {
 				to.MaxHops = value

@@ -2,9 +2,12 @@ package config
 
 import (
 	"bytes"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 )
 
 // FuzzParse: no text makes Parse panic; a text is accepted or refused with
@@ -18,6 +21,9 @@ func FuzzParse(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(text)
+	}
+	for _, test := range slices.Concat(faultTests, warningTests) {
+		f.Add([]byte(test.text))
 	}
 	for _, text := range []string{"", "{", "}", `"`, `\`, "a {\n\"", "${", "vrrp_script a {\nscript '\\x4\\c\\777'\n}", `"" ""`} {
 		f.Add([]byte(text))
@@ -38,9 +44,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("accepted without an instance")
 		}
 		for _, i := range got.Instances {
-			if i.VRID == 0 || i.Priority == 0 || i.Interface == "" || len(i.VirtualAddresses) == 0 ||
-				i.GARPRepeat < 1 || i.GARPDelay < 0 || i.AdvertInterval <= 0 || len(i.AuthPass) > 8 {
-				t.Fatalf("accepted: %+v", i)
+			if fault := faultOf(&i); fault != "" {
+				t.Fatalf("accepted with %s: %+v", fault, i)
 			}
 		}
 		for _, s := range got.Scripts {
@@ -49,6 +54,42 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// faultOf says what the rest of the daemon could not live with.
+func faultOf(i *Instance) string {
+	unit, most := time.Second, 255*time.Second
+	if i.Version == 3 {
+		unit, most = 10*time.Millisecond, 40950*time.Millisecond
+	}
+	other := func(address netip.Addr) bool { return address.IsValid() && address.Is6() != i.IPv6 }
+	switch {
+	case i.VRID == 0 || i.Priority == 0 || i.Interface == "":
+		return "no VRID, priority or interface"
+	case i.Version != 2 && i.Version != 3 || i.IPv6 && i.Version == 2:
+		return "another version"
+	case i.AdvertInterval < unit || i.AdvertInterval > most || i.AdvertInterval%unit != 0:
+		return "another interval"
+	case len(i.VirtualAddresses) == 0 || len(i.VirtualAddresses) > 255:
+		return "no or many addresses"
+	case slices.ContainsFunc(i.VirtualAddresses, func(v VirtualAddress) bool { return other(v.Prefix.Addr()) || v.Device == "" }):
+		return "an address of the other family"
+	case slices.ContainsFunc(i.UnicastPeers, func(p UnicastPeer) bool { return other(p.Address) || p.MinTTL > p.MaxTTL }):
+		return "a peer of the other family"
+	case other(i.Source) || other(i.Group) || i.Group.IsValid() == (len(i.UnicastPeers) > 0) || i.UnicastTTL == 0:
+		return "multicast and unicast mixed"
+	case i.GARPRepeat < 1 || i.GARPRefreshRepeat < 1 || i.GARPDelay < 0 || i.GARPLowerPrioDelay < 0 || i.GARPLowerPrioRepeat < 0:
+		return "negative announcements"
+	case len(i.AuthPass) > 8 || (i.AuthType == AuthNone) != (i.AuthPass == "") || i.Version == 3 && i.AuthType != AuthNone:
+		return "half an authentication"
+	case i.HMAC != nil && (len(i.HMAC.Keys) == 0 || i.HMAC.Window < 0 || i.AuthType != AuthNone):
+		return "half an auth_hmac"
+	case i.DownTimerAdverts < 1 || i.PreemptDelay < 0 || i.VIPLease < LeaseOff:
+		return "another timer"
+	case i.VMAC != nil && i.VMAC.Hardware != nil && len(i.VMAC.Hardware) != 6:
+		return "another MAC address"
+	}
+	return ""
 }
 
 func checkInside(t *testing.T, faults []*Error, lines int) {

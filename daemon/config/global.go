@@ -1,15 +1,17 @@
 package config
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // root is the table of the keywords that stand in no block.
 var root = table[Config]{
 	where: "the top level",
 	keywords: []keyword[Config]{
 		{name: "global_defs", block: true, repeats: true, set: func(c *converter, _ *Config, s *Statement) {
-			for name, at := range globalKeywords.apply(c, &c.defaults, s.Block.Nodes) {
-				c.defaults.found[name] = at // several blocks are one
-			}
+			// Several blocks are one.
+			maps.Copy(c.defaults.found, globalKeywords.apply(c, &c.defaults, s.Block.Nodes))
 		}},
 		{name: "vrrp_script", form: "NAME", min: 1, max: 1, block: true, repeats: true, set: addScript},
 		{name: "vrrp_track_process", form: "NAME", min: 1, max: 1, block: true, repeats: true, set: addProcess},

@@ -14,7 +14,6 @@ type instanceDraft struct {
 	family   Position      // what made it IPv4 or IPv6; Line 0: nothing yet
 	accept   *bool         // accept, no_accept
 	interval *Statement    // advert_int, which only the version gives its range
-	excluded []*Statement  // virtual_ipaddress_excluded, whose lines are read last
 	vmac     VMAC          // use_vmac and vmac_xmit_base
 	tracks   trackedThings // of its own
 	group    *groupDraft   // its sync group
@@ -54,10 +53,10 @@ var instanceKeywords = table[instanceDraft]{
 			}
 		}},
 		{name: "virtual_router_id", form: "1-255", min: 1, max: 1, set: func(c *converter, to *instanceDraft, s *Statement) {
-			c.byte(s, &to.VRID, 1)
+			c.byte(s, &to.VRID)
 		}},
 		{name: "priority", form: "1-255", min: 1, max: 1, set: func(c *converter, to *instanceDraft, s *Statement) {
-			c.byte(s, &to.Priority, 1)
+			c.byte(s, &to.Priority)
 		}},
 		{name: "advert_int", form: "SECONDS", min: 1, max: 1, set: func(_ *converter, to *instanceDraft, s *Statement) { to.interval = s }},
 		{name: "native_ipv6", set: func(c *converter, to *instanceDraft, s *Statement) { c.family(to, s, true, "native_ipv6") }},
@@ -76,7 +75,7 @@ var instanceKeywords = table[instanceDraft]{
 		{name: "mcast_dst_ip", form: "ADDRESS", min: 1, max: 1, set: setGroup},
 		{name: "unicast_peer", block: true, repeats: true, set: addPeers},
 		{name: "unicast_ttl", form: "1-255", min: 1, max: 1, set: func(c *converter, to *instanceDraft, s *Statement) {
-			c.byte(s, &to.UnicastTTL, 1)
+			c.byte(s, &to.UnicastTTL)
 		}},
 		// Without peers there is always a fault here.
 		{name: "unicast_fault_no_peer", set: func(*converter, *instanceDraft, *Statement) {}},

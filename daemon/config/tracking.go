@@ -170,7 +170,7 @@ func (c *converter) things(of *Config, draft *instanceDraft, kind trackKind) []r
 		return all
 	}
 	for _, thing := range draft.group.tracks[kind.keyword] {
-		own := slices.IndexFunc(all, func(line resolved) bool { return line.trackedThing.name == thing.name })
+		own := slices.IndexFunc(all, func(line resolved) bool { return line.name == thing.name })
 		if own >= 0 {
 			c.warn(all[own].position, "%s %q is tracked by vrrp_sync_group %q on line %d too; this line counts",
 				kind.noun, thing.name, draft.group.Name, thing.position.Line)
@@ -232,7 +232,7 @@ func (c *converter) checkTracked(of *Config, things trackedThings) {
 func (c *converter) checkWeight(draft *instanceDraft, kind trackKind, line *resolved) bool {
 	inGroup := draft.group != nil && !draft.group.TrackingWeight
 	owner := draft.Priority == ownerPriority
-	name := line.trackedThing.name
+	name := line.name
 	if line.Weight == 0 || !inGroup && !owner {
 		return true
 	}

@@ -28,9 +28,9 @@ func (c *converter) integer(s *Statement, what, word string, lo, hi int) (int, b
 	return int(value), true
 }
 
-// byte reads the whole number of a statement, from least to 255.
-func (c *converter) byte(s *Statement, to *uint8, least int) {
-	if value, ok := c.integer(s, s.Keyword(), s.Arguments()[0], least, math.MaxUint8); ok {
+// byte reads the whole number of a statement, from 1 to 255.
+func (c *converter) byte(s *Statement, to *uint8) {
+	if value, ok := c.integer(s, s.Keyword(), s.Arguments()[0], 1, math.MaxUint8); ok {
 		*to = uint8(value)
 	}
 }
