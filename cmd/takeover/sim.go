@@ -26,6 +26,7 @@ type simFlags struct {
 	priorities []int
 	nopreempt  bool
 	protocol   uint8
+	ipv6       bool
 	interval   time.Duration
 	guardian   bool
 	lease      time.Duration
@@ -77,6 +78,7 @@ func (f *simFlags) define(command *cobra.Command) {
 	flags.IntSliceVar(&f.priorities, "priorities", nil, "priority of each router, instead")
 	flags.BoolVar(&f.nopreempt, "nopreempt", false, "no router preempts")
 	flags.Uint8Var(&f.protocol, "protocol", 2, "VRRP version: 2 or 3")
+	flags.BoolVar(&f.ipv6, "ipv6", false, "IPv6, with --protocol 3")
 	flags.DurationVar(&f.interval, "interval", o.Interval, "Advertisement_Interval")
 	flags.BoolVar(&f.guardian, "guardian", true, "a guardian says priority 0 for a crashed router")
 	flags.DurationVar(&f.lease, "lease", 0, "lifetime of an address that nobody renews (0: for ever)")
@@ -144,7 +146,7 @@ func (f *simFlags) draw(command *cobra.Command) (*sim.Draw, error) {
 		o.Routers[i].NoPreempt = f.nopreempt
 	}
 	o.Version, o.Interval, o.Network = vrrp.Version(f.protocol), f.interval, f.network
-	o.Guardian, o.Lease, o.Codec = f.guardian, f.lease, f.codec
+	o.IPv6, o.Guardian, o.Lease, o.Codec = f.ipv6, f.guardian, f.lease, f.codec
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
@@ -158,7 +160,7 @@ func (f *simFlags) draw(command *cobra.Command) (*sim.Draw, error) {
 	}
 	return &sim.Draw{
 		Options: o, Faults: f.faults,
-		Routers: free("routers", "priorities"), Version: free("protocol", "interval"), Interval: free("interval"),
+		Routers: free("routers", "priorities"), Version: free("protocol", "ipv6", "interval"), Interval: free("interval"),
 		Preempt: free("nopreempt"), Guardian: free("guardian"), Lease: free("lease"),
 	}, nil
 }

@@ -1,15 +1,12 @@
 package sim
 
 import (
-	"net/netip"
 	"time"
 
 	"takeover/scenarios/history"
 )
 
 const clientName = "client"
-
-func clientAddress() netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, 10}) }
 
 // client asks the virtual address, and knows where it goes.
 type client struct {
@@ -75,7 +72,7 @@ func (c *client) ask(now time.Duration) {
 		switch s.name {
 		case history.StreamOwners:
 			c.world.log.Append(now, "", history.Owners{
-				Seq: s.asked - 1, VIP: virtualAddress().String(), Answers: c.owners(),
+				Seq: s.asked - 1, VIP: c.world.cluster.options.virtualAddress().String(), Answers: c.owners(),
 			})
 		case canary:
 			c.world.log.Append(now, "", history.Canary{})
@@ -113,5 +110,7 @@ func (c *client) hear(from int, mac string) {
 		return
 	}
 	c.neighbour = from
-	c.world.log.Append(c.world.cluster.now, clientName, history.Neighbour{IP: virtualAddress(), MAC: mac, State: "stale"})
+	c.world.log.Append(c.world.cluster.now, clientName, history.Neighbour{
+		IP: c.world.cluster.options.virtualAddress(), MAC: mac, State: "stale",
+	})
 }

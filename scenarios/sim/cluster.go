@@ -87,12 +87,16 @@ func newCluster(s *Schedule, log *history.Log, build builder) (*Cluster, error) 
 // history is the cluster as a history describes it.
 func (o *Options) history() history.Cluster {
 	h := history.Cluster{Version: int(o.Version), VRID: vrid, AdvertInterval: o.Interval}
-	h.VIPs = append(h.VIPs, virtualAddress())
+	h.VIPs = append(h.VIPs, o.virtualAddress())
 	for i, r := range o.Routers {
-		h.Nodes = append(h.Nodes, history.Node{
-			Name: routerName(i), Address: routerAddress(i), MAC: fmt.Sprintf("02:00:00:00:00:%02x", i+1),
+		node := history.Node{
+			Name: routerName(i), Address: o.address(i), MAC: fmt.Sprintf("02:00:00:00:00:%02x", i+1),
 			Priority: int(r.Priority), Preempt: !r.NoPreempt, Subject: subject,
-		})
+		}
+		if o.IPv6 {
+			node.LinkLocal = node.Address
+		}
+		h.Nodes = append(h.Nodes, node)
 	}
 	return h
 }
@@ -219,7 +223,7 @@ func (c *Cluster) read(n *node, p packet) {
 	s := &c.nodes[p.from].said[btoi(p.priority == 0)]
 	event := s.event
 	if s.bytes != nil {
-		event = decoded(s.bytes, routerAddress(int(p.from)))
+		event = c.decoded(s.bytes, int(p.from))
 	}
 	c.recorder.reads(n, &p)
 	c.judge.Read(n.moment(c.now), n.index, int(p.from), int(p.priority))
@@ -255,7 +259,7 @@ func (c *Cluster) send(n *node, m conduct.Moment, a *vrrp.Advertisement) {
 	if s.event == nil || s.priority != a.Priority {
 		*s = spoken{priority: a.Priority, event: vrrp.Received{Source: n.parameters.PrimaryAddress, Advertisement: *a}}
 		if c.options.Codec {
-			s.bytes = encoded(a, n.parameters.PrimaryAddress)
+			s.bytes = c.encoded(a, n.parameters.PrimaryAddress)
 		}
 	}
 	c.judge.Sent(m, n.index, int(a.Priority))

@@ -14,6 +14,6 @@
 // history that package check judges as it judges a live one.
 //
 // What is not simulated: the kernel's neighbour tables beyond the World's
-// client, IPv6's address detection, sync groups, and the time that a process
+// client, IPv6's duplicate address detection, sync groups, and the time that a process
 // takes to do something, which is zero.
 package sim

@@ -12,7 +12,7 @@ type Draw struct {
 	// Options are those of every schedule, but for what is drawn.
 	Options Options
 	// Which of the options are drawn anew for each schedule: the count of
-	// routers from 2 to 5 with their priorities, the version, the interval,
+	// routers from 2 to 5 with their priorities, the version and IPv6, the interval,
 	// the preemption, guardians, and leases.
 	Routers, Version, Interval, Preempt, Guardian, Lease bool
 	// Faults is the most faults of a schedule, at least 1.
@@ -99,6 +99,9 @@ func (d *Draw) options(random *stream) Options {
 		}
 	}
 	o.Codec = o.Codec || random.happens(codecShare)
+	if d.Version {
+		o.IPv6 = o.Version == vrrp.Version3 && random.happens(0.5)
+	}
 	return o
 }
 

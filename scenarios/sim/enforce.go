@@ -187,7 +187,7 @@ func (c *Cluster) resume(n *node) {
 	n.queue = queue[:0]
 	if n.lost {
 		n.lost = false
-		c.step(n, vrrp.AddressLost{Address: virtualAddress()})
+		c.step(n, vrrp.AddressLost{Address: c.options.virtualAddress()})
 	}
 	if n.wake <= c.now {
 		c.step(n, vrrp.TimerExpired{})
@@ -195,8 +195,8 @@ func (c *Cluster) resume(n *node) {
 }
 
 // encoded is the advertisement as it is on the wire.
-func encoded(a *vrrp.Advertisement, source netip.Addr) []byte {
-	bytes, err := vrrp.Encode(*a, source, groupAddress())
+func (c *Cluster) encoded(a *vrrp.Advertisement, source netip.Addr) []byte {
+	bytes, err := vrrp.Encode(*a, source, c.options.groupAddress())
 	if err != nil {
 		panic(err) // the machine made it
 	}
@@ -204,13 +204,11 @@ func encoded(a *vrrp.Advertisement, source netip.Addr) []byte {
 }
 
 // decoded is the advertisement as a router reads it.
-func decoded(bytes []byte, source netip.Addr) vrrp.Event {
-	a, err := vrrp.Decode(bytes, source, groupAddress())
+func (c *Cluster) decoded(bytes []byte, from int) vrrp.Event {
+	source := c.options.address(from)
+	a, err := vrrp.Decode(bytes, source, c.options.groupAddress())
 	if err != nil {
 		panic(err) // nothing damages it on its way
 	}
 	return vrrp.Received{Source: source, Advertisement: a}
 }
-
-// groupAddress is where advertisements go (RFC 9568 §5.1.1.2).
-func groupAddress() netip.Addr { return netip.AddrFrom4([4]byte{224, 0, 0, 18}) }

@@ -10,9 +10,10 @@ import (
 func ownersUnder(t *testing.T, kind Kind, change func(*Options)) time.Duration {
 	t.Helper()
 	var longest time.Duration
-	for phase := range time.Duration(100) {
+	for hundredth := range 100 {
+		phase := time.Duration(hundredth) * 10 * time.Millisecond
 		s := &Schedule{Options: DefaultOptions(3), Calm: time.Minute, Faults: []Fault{
-			{Kind: kind, At: 10*time.Second + phase*10*time.Millisecond, For: time.Minute},
+			{Kind: kind, At: 10*time.Second + phase, For: time.Minute},
 		}}
 		change(&s.Options)
 		result, err := s.Run()

@@ -57,20 +57,36 @@ type spoken struct {
 // routerName is what everybody calls the router of that index.
 func routerName(index int) string { return fmt.Sprintf("node%d", index+1) }
 
-func routerAddress(index int) netip.Addr {
-	return netip.AddrFrom4([4]byte{10, 0, 0, byte(101 + index)})
-}
-
-// The virtual router.
+// vrid is the virtual router's.
 const vrid = 51
 
-func virtualAddress() netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, 200}) }
+// address is that of the router of that index.
+func (o *Options) address(index int) netip.Addr { return o.host(101+index, 0x101+index) }
+
+// virtualAddress is the virtual router's.
+func (o *Options) virtualAddress() netip.Addr { return o.host(200, 0x200) }
+
+// host is an address on the segment: 10.0.0.n in IPv4, fe80::m in IPv6.
+func (o *Options) host(n, m int) netip.Addr {
+	if o.IPv6 {
+		return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 14: byte(m >> 8), 15: byte(m)})
+	}
+	return netip.AddrFrom4([4]byte{10, 0, 0, byte(n)})
+}
+
+// groupAddress is where advertisements go (RFC 9568 §5.1.1.2, §5.1.2.2).
+func (o *Options) groupAddress() netip.Addr {
+	if o.IPv6 {
+		return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 0x12})
+	}
+	return netip.AddrFrom4([4]byte{224, 0, 0, 18})
+}
 
 // parameters are those of the router of that index.
 func (o *Options) parameters(index int) vrrp.Parameters {
 	return vrrp.Parameters{
 		Version: o.Version, VRID: vrid, Priority: o.Routers[index].Priority, AdvertisementInterval: o.Interval,
-		PrimaryAddress: routerAddress(index), VirtualAddresses: []netip.Addr{virtualAddress()},
+		PrimaryAddress: o.address(index), VirtualAddresses: []netip.Addr{o.virtualAddress()},
 		NoPreempt: o.Routers[index].NoPreempt, AnnounceCount: 1,
 	}
 }

@@ -17,6 +17,7 @@ type Options struct {
 	Routers  []Router
 	Version  vrrp.Version
 	Interval time.Duration // Advertisement_Interval; see vrrp.Parameters
+	IPv6     bool          // with version 3 only
 
 	Network Network
 
@@ -36,7 +37,7 @@ type Options struct {
 }
 
 // Router is one router's part of the options. Its name is node and its number
-// from 1, its address 10.0.0.100 and its number.
+// from 1, its address 10.0.0.100 or fe80::100 and its number.
 type Router struct {
 	Priority  uint8
 	NoPreempt bool

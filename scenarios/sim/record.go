@@ -27,7 +27,7 @@ func (r *recorder) advert(n *node, from, priority int, direction history.Directi
 	o := r.cluster.options
 	r.append(n, history.Advert{
 		Direction: direction, Version: int(o.Version), VRID: vrid, Priority: priority, Interval: o.Interval,
-		Source: routerAddress(from), Destination: groupAddress(), VIPs: []netip.Addr{virtualAddress()},
+		Source: o.address(from), Destination: o.groupAddress(), VIPs: []netip.Addr{o.virtualAddress()},
 	})
 }
 
@@ -56,15 +56,21 @@ const (
 )
 
 func (r *recorder) address(n *node) {
-	r.append(n, history.Address{Interface: device, Prefix: netip.PrefixFrom(virtualAddress(), 32), Present: n.holds})
+	vip := r.cluster.options.virtualAddress()
+	r.append(n, history.Address{Interface: device, Prefix: netip.PrefixFrom(vip, vip.BitLen()), Present: n.holds})
 }
 
 func (r *recorder) announce(n *node) {
-	mac := r.cluster.options.history().Nodes[n.index].MAC
-	r.append(n, history.ARP{
-		Direction: history.FromHost, Operation: "request", SenderIP: virtualAddress(), SenderMAC: mac,
-		TargetIP: virtualAddress(), TargetMAC: "00:00:00:00:00:00", Gratuitous: true,
-	})
+	o := r.cluster.options
+	vip, mac := o.virtualAddress(), o.history().Nodes[n.index].MAC
+	if o.IPv6 {
+		r.append(n, history.NA{Direction: history.FromHost, Target: vip, TargetMAC: mac, Override: true})
+	} else {
+		r.append(n, history.ARP{
+			Direction: history.FromHost, Operation: "request", SenderIP: vip, SenderMAC: mac,
+			TargetIP: vip, TargetMAC: "00:00:00:00:00:00", Gratuitous: true,
+		})
+	}
 	if r.world != nil {
 		r.world.client.hear(n.index, mac)
 	}

@@ -19,6 +19,9 @@ func (s *Schedule) String() string {
 	var b strings.Builder
 	o := &s.Options
 	fmt.Fprintf(&b, "seed %d\nversion %d\ninterval %s\n", s.Seed, o.Version, o.Interval)
+	if o.IPv6 {
+		b.WriteString("ipv6\n")
+	}
 	for i, r := range o.Routers {
 		fmt.Fprintf(&b, "router %s priority %d", routerName(i), r.Priority)
 		if r.NoPreempt {
@@ -153,6 +156,8 @@ func (s *Schedule) line(w *words) error {
 		o.Guardian, o.Farewell = true, w.duration()
 	case "lease":
 		o.Lease = w.duration()
+	case "ipv6":
+		o.IPv6 = true
 	case "codec":
 		o.Codec = true
 	case "calm":
@@ -267,7 +272,7 @@ func (w *words) routerNamed(name string) int {
 
 func (w *words) set() Set {
 	var s Set
-	for _, name := range strings.Split(w.next(), ",") {
+	for name := range strings.SplitSeq(w.next(), ",") {
 		s |= SetOf(w.routerNamed(name))
 	}
 	return s

@@ -79,7 +79,7 @@ func simulated(f fault.Fault) (Kind, error) {
 
 func (w *World) describe(o *Options) history.Cluster {
 	c := o.history()
-	c.Client = history.Peer{Name: clientName, Address: clientAddress(), MAC: "02:00:00:00:00:fe"}
+	c.Client = history.Peer{Name: clientName, Address: o.host(10, 0x10), MAC: "02:00:00:00:00:fe"}
 	c.WebServer = "simulated"
 	return c
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"testing"
 
+	"takeover/daemon/vrrp"
 	"takeover/report"
 	"takeover/scenarios"
 	"takeover/scenarios/check"
@@ -15,7 +16,11 @@ func TestScenariosPassInVirtualTime(t *testing.T) {
 		fault.AdvertsDropped{}, fault.LinkLoss{}, fault.DaemonStopped{}, fault.DaemonKilled{}, fault.WorkerKilled{},
 	} {
 		for _, phase := range []float64{0, 0.5, 0.99} {
-			w, err := NewWorld(DefaultOptions(3), f, phase, 7)
+			o := DefaultOptions(3)
+			if o.IPv6 = phase > 0.5; o.IPv6 {
+				o.Version = vrrp.Version3
+			}
+			w, err := NewWorld(o, f, phase, 7)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package conduct
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"takeover/scenarios/history"
@@ -122,25 +121,6 @@ type router struct {
 	activeAt time.Duration
 }
 
-type link struct {
-	sound bool
-	since time.Duration
-}
-
-// Rate is how fast a clock goes, in millionths.
-type Rate int64
-
-// TrueRate is a clock that goes right.
-const TrueRate Rate = 1_000_000
-
-// Elapse is what the clock shows after d, rounded down.
-func (r Rate) Elapse(d time.Duration) time.Duration { return scale(d, int64(r), int64(TrueRate), 0) }
-
-// Takes is after how long the clock shows d or more, rounded up.
-func (r Rate) Takes(d time.Duration) time.Duration {
-	return scale(d, int64(TrueRate), int64(r), int64(r)-1)
-}
-
 // NewJudge returns a judge for the nodes of the cluster, that are in
 // Initialize and do not run. All links are sound.
 func NewJudge(cluster history.Cluster, limits Limits) *Judge {
@@ -236,17 +216,6 @@ func (j *Judge) Resumed(m Moment, i int) {
 func (j *Judge) Clocked(at time.Duration, i int, rate Rate) {
 	j.settle(at)
 	j.routers[i].rate, j.routers[i].moved = rate, at
-}
-
-// Linked says whether the way between two routers is sound from now: nothing
-// is lost, and all arrives within Limits.Travel.
-func (j *Judge) Linked(at time.Duration, from, to int, sound bool) {
-	l := &j.links[from*len(j.routers)+to]
-	if l.sound == sound {
-		return
-	}
-	j.settle(at)
-	*l = link{sound, at}
 }
 
 // Sent says that an advertisement left in the router's name.
@@ -472,36 +441,6 @@ func (j *Judge) checkLease(m Moment, r *router) {
 	}
 }
 
-// settle looks at each pair of Actives before something changes.
-func (j *Judge) settle(at time.Duration) {
-	n := len(j.routers)
-	for a := range j.routers {
-		better := &j.routers[a]
-		if better.state != Active || better.paused {
-			continue
-		}
-		for b := range j.routers {
-			lesser := &j.routers[b]
-			l := &j.links[a*n+b]
-			if a == b || lesser.state != Active || lesser.paused || !l.sound || !j.outranks(a, better.priority, lesser) {
-				continue
-			}
-			gap := better.rate.Takes(better.interval) + j.limits.Travel + j.limits.Grain
-			if gap+j.limits.Travel >= lesser.rate.Takes(lesser.down) {
-				continue // the clocks are too far apart
-			}
-			from := max(better.activeAt, better.moved, lesser.moved, lesser.zeroRead, l.since)
-			if at-from > gap {
-				j.broken(at, RuleSafety, "%s and %s were both Active for %s, %s more than %s could know of it",
-					better.name, lesser.name, at-max(better.activeAt, lesser.activeAt), at-from-gap, lesser.name)
-			}
-		}
-	}
-}
-
 func (s State) String() string {
 	return [...]string{"Initialize", "Backup", "Active"}[s]
 }
-
-// never is later than every run.
-const never = time.Duration(math.MaxInt64)
