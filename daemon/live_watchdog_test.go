@@ -7,9 +7,13 @@ import (
 	"time"
 )
 
-// hangs is how long after its last advertisement a worker at 1 s is known to
-// hang: it has pledged to be back after an interval, and is tolerated for one.
-const hangs = 2 * time.Second
+// A worker at 1 s pledges to be back after an interval, and is tolerated for
+// one; when it is stopped right after its last advertisement, it may not have
+// pledged that yet. The next cause, Active_Down_Interval, is 3.06 s.
+const (
+	hangsMin = time.Second
+	hangsMax = 2 * time.Second
+)
 
 func TestLiveGuardianReleasesForAStoppedWorker(t *testing.T) {
 	l := newLab(t)
@@ -25,7 +29,9 @@ func TestLiveGuardianReleasesForAStoppedWorker(t *testing.T) {
 	farewell := l.awaitFrame(mark, 5*time.Second, "priority 0 of node 1", advertisementOf(1, 0))
 	taken := l.awaitFrame(mark, time.Second, "announcement of node 2", announcementOf(2))
 	held := l.holds(1)
-	l.explained("last advertisement to priority 0", farewell.at.Sub(last.at), hangs)
+	if silent := farewell.at.Sub(last.at); silent < hangsMin-time.Millisecond || silent > hangsMax+time.Second {
+		t.Errorf("last advertisement to priority 0: %s, want %s to %s", silent, hangsMin, hangsMax)
+	}
 	l.explained("priority 0 to taken over", taken.at.Sub(farewell.at), skew(240))
 	if held {
 		t.Error("node 1 still held the address when node 2 had taken it")
@@ -69,13 +75,13 @@ func TestLiveStoppedTogetherNobodyIsBlamed(t *testing.T) {
 	for _, order := range [][2]int{{worker, guardian}, {guardian, worker}} {
 		a.signal(guardian, syscall.SIGSTOP)
 		a.signal(worker, syscall.SIGSTOP)
-		<-time.After(2 * hangs) // they must be late, and nothing tells of it
+		<-time.After(2 * hangsMax) // they must be late, and nothing tells of it
 		mark := l.mark()
 		a.signal(order[0], syscall.SIGCONT)
 		a.signal(order[1], syscall.SIGCONT)
 		first := l.awaitFrame(mark, 5*time.Second, "advertisement of node 1", advertisementOf(1, 250))
 		l.awaitFrame(mark, 5*time.Second, "another one, later", func(f frame) bool {
-			return advertisementOf(1, 250)(f) && f.at.Sub(first.at) > hangs
+			return advertisementOf(1, 250)(f) && f.at.Sub(first.at) > hangsMax
 		})
 		for _, f := range l.seen.since(mark) {
 			if advertisementOf(1, 0)(f) {

@@ -17,7 +17,8 @@ const (
 	// second is enough for any machine.
 	toleranceMin = 100 * time.Millisecond
 	toleranceMax = time.Second
-	// lookInterval is how often an unpledged process is looked at.
+	// lookInterval is how often a process is looked at, at least: it may pledge
+	// to be back earlier than before.
 	lookInterval = time.Second
 )
 
@@ -101,38 +102,47 @@ func (p *pledge) given() time.Duration { return time.Duration(p.word.Load()) }
 // observer looks, now and then, whether a pledge is kept.
 type observer struct {
 	*pledge
-	planned time.Duration // when the next look is due
+	vigil vigil
 }
 
-// newObserver has not looked yet, and counts as held up until now: it may have
-// been stopped before it could.
 func newObserver(p *pledge) *observer { return &observer{pledge: p} }
 
 // look says whether the other process hangs, and else how long it is until the
 // next look.
 func (o *observer) look(tolerance time.Duration) (hangs bool, wait time.Duration) {
 	given, now := o.given(), o.now()
-	hangs, next := judge(given, tolerance, o.planned, now)
-	if hangs && o.given() != given {
-		hangs = false // it is back right now
-	}
-	o.planned = next
-	return hangs, max(next-now, 0)
+	o.vigil, hangs = o.vigil.look(given, tolerance, now)
+	// It may be back right now.
+	return hangs && o.given() == given, max(o.vigil.planned-now, 0)
 }
 
-// judge says whether a process hangs that has pledged to be back at given, or
-// else when to look again. It is given the tolerance beyond that. An observer
-// that looks much later than planned was held up itself, as everybody may have
-// been: it grants the tolerance once more, from now on.
-func judge(given, tolerance, planned, now time.Duration) (hangs bool, next time.Duration) {
-	due := given + tolerance
+// vigilSteps is in how many steps the tolerance is waited for.
+const vigilSteps = 4
+
+// vigil is how long a pledge is broken, as far as the observer can say: it
+// looks every quarter of the tolerance, and a quarter in which it was held up
+// itself, as everybody may have been, does not count. So a process of a machine
+// that stood still has time to come back, whenever that was.
+type vigil struct {
+	given   time.Duration // the pledge
+	planned time.Duration // when the next look is due
+	broken  int           // quarters of the tolerance that it is broken
+}
+
+// look goes on with what is found at a time: the pledge that stands then. It
+// hangs when that is broken for the whole tolerance.
+func (v vigil) look(given, tolerance, now time.Duration) (next vigil, hangs bool) {
+	step := tolerance / vigilSteps
 	switch {
 	case given == 0:
-		return false, now + lookInterval
-	case now < due:
-		return false, due
-	case now-planned > tolerance/2:
-		return false, now + tolerance
+		return vigil{planned: now + lookInterval}, false
+	case given != v.given || now < given:
+		return vigil{given: given, planned: min(max(given, now)+step, now+lookInterval)}, false
+	case now < v.planned: // looked for another reason
+		return v, false
+	case now-v.planned <= step:
+		v.broken++
 	}
-	return true, now
+	v.planned = now + step
+	return v, v.broken >= vigilSteps
 }
