@@ -15,7 +15,7 @@ func TestVigil(t *testing.T) {
 	// A run is of looks at a time, and of pledges of another: "=9" pledges 9,
 	// in quarters of the tolerance. The looks that matter are those that find a
 	// process that hangs.
-	const step = toleranceMin / vigilSteps
+	steps := func(n int) time.Duration { return time.Duration(n) * toleranceMin / vigilSteps }
 	tests := []struct {
 		name  string
 		run   string
@@ -43,23 +43,23 @@ func TestVigil(t *testing.T) {
 			var given time.Duration
 			v, looks := vigil{}, 0
 			for word := range strings.FieldsSeq(test.run) {
-				var number time.Duration
+				var number int
 				if _, err := fmt.Sscan(strings.TrimPrefix(word, "="), &number); err != nil {
 					t.Fatal(err)
 				}
 				if word[0] == '=' {
-					given = number * step
+					given = steps(number)
 					continue
 				}
 				looks++
 				var hangs bool
-				v, hangs = v.look(given, toleranceMin, number*step)
+				v, hangs = v.look(given, toleranceMin, steps(number))
 				if hangs != (looks == test.hangs) {
 					t.Fatalf("at %s: hangs %t", word, hangs)
 				}
 			}
-			if want := time.Duration(test.next) * step; test.hangs == 0 && v.planned != want {
-				t.Errorf("looks again at %s, want %s", v.planned/step, want/step)
+			if want := steps(test.next); test.hangs == 0 && v.planned != want {
+				t.Errorf("looks again at %s, want %s", v.planned, want)
 			}
 		})
 	}
