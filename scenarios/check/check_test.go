@@ -394,14 +394,14 @@ func TestShortOverlapOnABusyMachineIsInconclusive(t *testing.T) {
 // TestRaceOfTwoBackupsIsTheMachines: a delay above half the distance of their
 // timers lets both win; on a quiet machine it is the subject's fault.
 func TestRaceOfTwoBackupsIsTheMachines(t *testing.T) {
-	race := func(delay time.Duration) history.Judgement {
+	race := func(delay, overlap time.Duration) history.Judgement {
 		events := play("link-loss")
 		takeover := takeoverAt(t, events, "node2")
 		prefix := netip.MustParsePrefix("10.0.0.200/32")
 		for _, present := range []bool{true, false} {
 			at := takeover + 5*time.Millisecond
 			if !present {
-				at += 100 * time.Millisecond
+				at += overlap
 			}
 			events = append(events, history.Event{
 				ID: len(events) + 1, At: at, Host: "node3",
@@ -410,11 +410,20 @@ func TestRaceOfTwoBackupsIsTheMachines(t *testing.T) {
 		}
 		return check.Judge(busy(events, delay))
 	}
-	if got := race(time.Millisecond); got.Verdict != history.Fail {
-		t.Errorf("quiet machine: verdict %s: %v", got.Verdict, got.Findings)
-	}
-	if got := race(3 * time.Millisecond); got.Verdict != history.Inconclusive {
-		t.Errorf("busy machine: verdict %s: %v", got.Verdict, got.Findings)
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		name           string
+		delay, overlap time.Duration
+		want           history.Verdict
+	}{
+		{"quiet machine", ms, 100 * ms, history.Fail},
+		{"busy machine", 3 * ms, 100 * ms, history.Inconclusive},
+		{"longer than an interval and the standstill", 300 * ms, 1400 * ms, history.Fail},
+		{"the next advertisement came as late as the machine", 500 * ms, 1400 * ms, history.Inconclusive},
+	} {
+		if got := race(c.delay, c.overlap); got.Verdict != c.want {
+			t.Errorf("%s: verdict %s: %v", c.name, got.Verdict, got.Findings)
+		}
 	}
 }
 

@@ -13,10 +13,10 @@
 //
 // A bound with a margin means nothing on a machine that was late by more than
 // half of that margin: what depends on it is inconclusive then, whichever way
-// it looks. The canary tells. That holds for timing, for the moment of two owners in
-// a handover, and for the time of the reversion. Nothing else is excused by a
-// busy machine: two owners for longer than an advertisement interval always
-// fail.
+// it looks. The canary tells. That holds for timing, for the moment of two
+// owners in a handover, and for the time of the reversion. Nothing else is
+// excused by a busy machine: two owners for longer than an advertisement
+// interval and the standstill always fail.
 //
 // There is no clock and no input or output in here. Of ours it imports only
 // package history.

@@ -107,12 +107,12 @@ func checkSeen(e *evidence) []history.Finding {
 // excuse makes a finding inconclusive when the machine was too busy for
 // HandoverOverlapMax to mean anything, and the overlap was one that the
 // protocol ended by itself: two Active nodes that hear each other are one
-// again with the next advertisement, within one interval. Beyond that nothing
-// is excused.
+// again with the next advertisement, within one interval and the time that the
+// machine stood still. Beyond that nothing is excused.
 func (e *evidence) excuse(o overlap, f history.Finding) history.Finding {
 	interval := e.cluster.AdvertInterval
 	busy := e.busiest(history.Window{From: o.From - interval, To: o.To})
-	if busy.Body.DelayMax <= e.quiet(o) || e.undeclared(o.Window) > interval {
+	if busy.Body.DelayMax <= e.quiet(o) || e.undeclared(o.Window) > interval+busy.Body.DelayMax {
 		return f
 	}
 	f.Verdict = history.Inconclusive
