@@ -51,6 +51,8 @@ func TestInstanceValues(t *testing.T) {
 		{"check of all", "global_defs {\nvrrp_check_unicast_src\n}\n" + instance(""), func(i Instance) bool { return i.CheckUnicastSource }},
 		{"preempt delay", instance("preempt_delay 1000"), func(i Instance) bool { return i.PreemptDelay == 1000*time.Second }},
 		{"preempt delay fraction", instance("preempt_delay 0.000001"), func(i Instance) bool { return i.PreemptDelay == time.Microsecond }},
+		{"preempt delay with nopreempt", instance("nopreempt\npreempt_delay 3"), func(i Instance) bool { return i.NoPreempt && i.PreemptDelay == 0 }},
+		{"preempt delay of a master", instance("state MASTER\npriority 9\npreempt_delay 3"), func(i Instance) bool { return i.PreemptDelay == 0 }},
 		{"owner without a state", instance("priority 255"), func(i Instance) bool { return i.InitialState == InitialMaster }},
 		{"lower priority follows the globals", "global_defs {\nvrrp_garp_master_delay 7\n}\n" + instance("garp_master_delay 1"), func(i Instance) bool {
 			return i.GARPDelay == time.Second && i.GARPLowerPrioDelay == 7*time.Second && i.GARPLowerPrioRepeat == 5
