@@ -23,9 +23,12 @@ type Variant struct {
 // Variants are all that there are.
 func Variants() []Variant {
 	return []Variant{
-		{Version: 2}, {Version: 2, Unicast: true},
-		{Version: 3}, {Version: 3, Unicast: true},
-		{Version: 3, IPv6: true}, {Version: 3, IPv6: true, Unicast: true},
+		{Version: 2},
+		{Version: 2, Unicast: true},
+		{Version: 3},
+		{Version: 3, Unicast: true},
+		{Version: 3, IPv6: true},
+		{Version: 3, IPv6: true, Unicast: true},
 	}
 }
 

@@ -36,16 +36,19 @@ func TestDecodeNA(t *testing.T) {
 	}{
 		"announcement": {
 			advertisement(mac, vip6, ndOverride),
-			history.NA{Target: vip6, TargetMAC: "02:00:00:00:00:01", Override: true}, true,
+			history.NA{Target: vip6, TargetMAC: "02:00:00:00:00:01", Override: true},
+			true,
 		},
 		"an answer is no announcement": {advertisement(mac, vip6, ndSolicited), history.NA{}, false},
 		"forwarded": {
 			spoil(advertisement(mac, vip6, 0), hopLimit, 64),
-			history.NA{Target: vip6, TargetMAC: "02:00:00:00:00:01", Problem: "hop limit"}, true,
+			history.NA{Target: vip6, TargetMAC: "02:00:00:00:00:01", Problem: "hop limit"},
+			true,
 		},
 		"corrupted": {
 			spoil(advertisement(mac, vip6, 0), lastOfTarget, 1),
-			history.NA{Target: netip.MustParseAddr("fd00::201"), TargetMAC: "02:00:00:00:00:01", Problem: "checksum"}, true,
+			history.NA{Target: netip.MustParseAddr("fd00::201"), TargetMAC: "02:00:00:00:00:01", Problem: "checksum"},
+			true,
 		},
 		"empty option": {
 			spoil(advertisement(mac, vip6, 0), optionLength, 0), history.NA{Target: vip6, Problem: "options"}, true,
