@@ -3,7 +3,7 @@ package netif
 import (
 	"errors"
 	"fmt"
-	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -14,6 +14,8 @@ import (
 type Kernel struct {
 	handle *netlink.Handle // for reading
 	change *changer
+	// hushed are the interfaces whose arp_ignore was changed.
+	hushed map[string]bool
 }
 
 // Open opens the sockets that Kernel's methods use. Changing anything needs
@@ -37,22 +39,44 @@ func (k *Kernel) Close() {
 	k.change.close()
 }
 
-// Set puts prefix on the interface of that index, with an optional label. It
-// is no error that the address is there already. When Set returns, the kernel
-// answers for the address.
-func (k *Kernel) Set(index int, prefix netip.Prefix, label string) error {
-	if err := k.change.set(index, prefix, label); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("set %s on interface %d: %w", prefix, index, err)
-	}
-	return nil
+// Set puts the addresses on their interfaces, in their order. It is no error
+// that one is there already. When Set returns, the kernel answers for them. The
+// list of errors is nil when there is none; otherwise each stands where its
+// address does.
+func (k *Kernel) Set(batch ...Address) []error {
+	return k.do("set", toSet, batch, unix.EEXIST)
 }
 
-// Remove takes prefix off the interface of that index. It is no error that
-// the address, or the interface, is not there.
-func (k *Kernel) Remove(index int, prefix netip.Prefix) error {
-	err := k.change.remove(index, prefix)
-	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
-		return fmt.Errorf("remove %s from interface %d: %w", prefix, index, err)
+// Renew sets the lifetimes of addresses anew. An address that has ended
+// meanwhile is set again, and Watch reports that it was removed.
+func (k *Kernel) Renew(batch ...Address) []error {
+	return k.do("renew", toRenew, batch)
+}
+
+// Remove takes the addresses off. It is no error that one, or its interface,
+// is not there. Errors are as Set's.
+func (k *Kernel) Remove(batch ...Address) []error {
+	return k.do("remove", toRemove, batch, unix.EADDRNOTAVAIL, unix.ENODEV)
+}
+
+// do makes one change to all of a batch, but for errors that are none.
+func (k *Kernel) do(verb string, what change, batch []Address, harmless ...unix.Errno) []error {
+	errs := make([]error, len(batch))
+	k.change.all(what, batch, errs)
+	failed := false
+	for i, err := range errs {
+		var errno unix.Errno
+		switch {
+		case err == nil:
+		case errors.As(err, &errno) && slices.Contains(harmless, errno):
+			errs[i] = nil
+		default:
+			errs[i] = fmt.Errorf("%s %s on interface %d: %w", verb, batch[i].Prefix, batch[i].Index, err)
+			failed = true
+		}
 	}
-	return nil
+	if !failed {
+		return nil
+	}
+	return errs
 }

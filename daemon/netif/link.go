@@ -3,6 +3,7 @@ package netif
 import (
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -21,10 +22,23 @@ type Link struct {
 	ARP bool
 }
 
-// Address is an IPv4 address on an interface.
+// Address is an IPv4 or IPv6 address on an interface.
 type Address struct {
 	Index  int // of the interface
 	Prefix netip.Prefix
+	// Watch and Addresses leave the rest empty.
+
+	Label     string     // what IPv4 tools call it
+	Broadcast netip.Addr // invalid: none
+	Scope     uint8      // rt_scope_t of linux/rtnetlink.h; IPv6 has its own
+	Flags     uint32     // IFA_F_* of linux/if_addr.h, besides IFA_F_NODAD
+	// Lifetime is for how long it is set: whole seconds, from 1 s; 0 for good.
+	// Then the kernel removes it, unless Renew comes first.
+	Lifetime time.Duration
+	// Preferred is for how long it may be chosen as a source, whole seconds;
+	// 0: never, nil: as long as it is there. A single IPv6 address (/128)
+	// has 0 where it is nil, as keepalived has it (RFC 6724 §5, rule 3).
+	Preferred *time.Duration
 }
 
 func linkFrom(l netlink.Link) Link {
@@ -39,15 +53,22 @@ func linkFrom(l netlink.Link) Link {
 	}
 }
 
-// prefixFrom converts what netlink uses; false when it is not IPv4.
+// prefixFrom converts what netlink uses; false when it is no address.
 func prefixFrom(n net.IPNet) (netip.Prefix, bool) {
-	v4 := n.IP.To4()
-	if v4 == nil {
-		return netip.Prefix{}, false
-	}
+	address, ok := netip.AddrFromSlice(n.IP)
 	ones, bits := n.Mask.Size()
-	if bits != 32 {
+	if !ok || bits == 0 {
 		return netip.Prefix{}, false
 	}
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte(v4)), ones), true
+	if bits == 32 {
+		address = address.Unmap()
+	}
+	return netip.PrefixFrom(address, ones), true
+}
+
+// isUsable reports whether an address with these flags (IFA_F_* of
+// linux/if_addr.h) can be sent from: an IPv6 address that is still tested for
+// duplicates, or failed the test, cannot.
+func isUsable(flags int) bool {
+	return flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0 || flags&unix.IFA_F_OPTIMISTIC != 0
 }

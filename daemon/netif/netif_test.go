@@ -25,6 +25,18 @@ const bound = 10 * time.Second
 // with a Kernel and a veth pair a and b, both up. The thread, and with its
 // sockets the namespace, ends with the test.
 func inNamespace(t *testing.T, f func(t *testing.T, k *Kernel, a Link)) {
+	t.Helper()
+	enter(t, func(k *Kernel, a Link) { f(t, k, a) })
+}
+
+// inBenchNamespace is inNamespace for benchmarks.
+func inBenchNamespace(b *testing.B, f func(k *Kernel, a Link)) {
+	b.Helper()
+	enter(b, f)
+}
+
+func enter(t testing.TB, f func(k *Kernel, a Link)) {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("skipped: root is needed to make a network namespace")
 	}
@@ -49,19 +61,19 @@ func inNamespace(t *testing.T, f func(t *testing.T, k *Kernel, a Link)) {
 		}
 		up(t, "a")
 		up(t, "b")
-		f(t, k, link(t, k, "a"))
+		f(k, link(t, k, "a"))
 	}()
 	<-done
 }
 
-func up(t *testing.T, name string) {
+func up(t testing.TB, name string) {
 	t.Helper()
 	if err := netlink.LinkSetUp(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: name}}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func link(t *testing.T, k *Kernel, name string) Link {
+func link(t testing.TB, k *Kernel, name string) Link {
 	t.Helper()
 	links, err := k.Links()
 	if err != nil {
@@ -72,6 +84,14 @@ func link(t *testing.T, k *Kernel, name string) Link {
 		t.Fatalf("no interface %s in %v", name, links)
 	}
 	return links[i]
+}
+
+// first is the first error of a list.
+func first(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs[0]
 }
 
 func has(t *testing.T, k *Kernel, a Address) bool {
@@ -89,7 +109,7 @@ func TestLiveSetAndRemoveMayRepeat(t *testing.T) {
 			inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
 				address := Address{Index: a.Index, Prefix: netip.MustParsePrefix(text)}
 				for range 2 {
-					if err := k.Set(a.Index, address.Prefix, ""); err != nil {
+					if err := first(k.Set(address)); err != nil {
 						t.Fatal(err)
 					}
 					if !has(t, k, address) {
@@ -97,7 +117,7 @@ func TestLiveSetAndRemoveMayRepeat(t *testing.T) {
 					}
 				}
 				for range 2 {
-					if err := k.Remove(a.Index, address.Prefix); err != nil {
+					if err := first(k.Remove(address)); err != nil {
 						t.Fatal(err)
 					}
 					if has(t, k, address) {
@@ -111,7 +131,7 @@ func TestLiveSetAndRemoveMayRepeat(t *testing.T) {
 
 func TestLiveSetWithLabel(t *testing.T) {
 	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
-		if err := k.Set(a.Index, netip.MustParsePrefix("10.1.0.100/32"), "a:vip"); err != nil {
+		if err := first(k.Set(Address{Index: a.Index, Prefix: netip.MustParsePrefix("10.1.0.100/32"), Label: "a:vip"})); err != nil {
 			t.Fatal(err)
 		}
 		out, err := exec.Command("ip", "-o", "-4", "addr", "show", "label", "a:vip").CombinedOutput()
@@ -124,11 +144,11 @@ func TestLiveSetWithLabel(t *testing.T) {
 func TestLiveOnAMissingInterface(t *testing.T) {
 	inNamespace(t, func(t *testing.T, k *Kernel, _ Link) {
 		prefix := netip.MustParsePrefix("10.1.0.100/32")
-		err := k.Set(99, prefix, "")
+		err := first(k.Set(Address{Index: 99, Prefix: prefix}))
 		if !errors.Is(err, unix.ENODEV) || !strings.Contains(err.Error(), "set 10.1.0.100/32 on interface 99") {
 			t.Errorf("set: %v", err)
 		}
-		if err := k.Remove(99, prefix); err != nil {
+		if err := first(k.Remove(Address{Index: 99, Prefix: prefix})); err != nil {
 			t.Errorf("remove: %v", err)
 		}
 	})
@@ -225,11 +245,11 @@ func TestLiveWatchReportsAddresses(t *testing.T) {
 		w := watch(t, k)
 		w.resynchronized()
 		address := Address{Index: a.Index, Prefix: netip.MustParsePrefix("10.1.0.100/32")}
-		if err := k.Set(a.Index, address.Prefix, ""); err != nil {
+		if err := first(k.Set(address)); err != nil {
 			t.Fatal(err)
 		}
 		w.await("set", func(e Event) bool { return e == AddressSet{Address: address} })
-		if err := k.Remove(a.Index, address.Prefix); err != nil {
+		if err := first(k.Remove(address)); err != nil {
 			t.Fatal(err)
 		}
 		w.await("removed", func(e Event) bool { return e == AddressRemoved{Address: address} })
@@ -241,21 +261,22 @@ func TestLiveWatchResynchronizesAfterLoss(t *testing.T) {
 	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
 		w := watch(t, k)
 		w.resynchronized()
-		last := netip.MustParsePrefix("10.1.0.101/32")
+		last := Address{Index: a.Index, Prefix: netip.MustParsePrefix("10.1.0.101/32")}
+		other := Address{Index: a.Index, Prefix: netip.MustParsePrefix("10.1.0.100/32")}
 		for range 20_000 {
-			if err := k.Set(a.Index, netip.MustParsePrefix("10.1.0.100/32"), ""); err != nil {
+			if err := first(k.Set(other)); err != nil {
 				t.Fatal(err)
 			}
-			if err := k.Remove(a.Index, netip.MustParsePrefix("10.1.0.100/32")); err != nil {
+			if err := first(k.Remove(other)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := k.Set(a.Index, last, ""); err != nil {
+		if err := first(k.Set(last)); err != nil {
 			t.Fatal(err)
 		}
 		w.await("resynchronized with the last address", func(e Event) bool {
 			r, ok := e.(Resynchronized)
-			return ok && slices.Contains(r.Addresses, Address{Index: a.Index, Prefix: last})
+			return ok && slices.Contains(r.Addresses, last)
 		})
 		if err := <-w.lost; !strings.Contains(err.Error(), unix.ENOBUFS.Error()) {
 			t.Errorf("lost because of %v, want ENOBUFS", err)
@@ -302,13 +323,15 @@ func TestAddressRequestBytes(t *testing.T) {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		t.Skip("skipped: the machine is big endian")
 	}
-	got := appendAddressRequest(nil, unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, 7, 2,
-		netip.MustParsePrefix("10.1.0.100/32"), "a:vip")
-	const want = "34000000" + "1400" + "0506" + "07000000" + "00000000" + // nlmsghdr
+	got := appendAddressRequest(nil, toSet, 7, Address{
+		Index: 2, Prefix: netip.MustParsePrefix("10.1.0.100/32"), Label: "a:vip", Lifetime: 1500 * time.Millisecond,
+	})
+	const want = "48000000" + "1400" + "0106" + "07000000" + "00000000" + // nlmsghdr
 		"02" + "20" + "02" + "00" + "02000000" + // ifaddrmsg
 		"0800" + "0200" + "0a010064" + // IFA_LOCAL
 		"0800" + "0100" + "0a010064" + // IFA_ADDRESS
-		"0a00" + "0300" + "613a76697000" + "0000" // IFA_LABEL
+		"0a00" + "0300" + "613a76697000" + "0000" + // IFA_LABEL
+		"1400" + "0600" + "02000000" + "02000000" + "00000000" + "00000000" // IFA_CACHEINFO
 	if hex.EncodeToString(got) != want {
 		t.Errorf("got  %x\nwant %s", got, want)
 	}

@@ -38,18 +38,19 @@ func (k *Kernel) Links() ([]Link, error) {
 	return links, nil
 }
 
-// Addresses are the IPv4 addresses of all interfaces, in the kernel's order:
-// an interface's primary ones before its secondary ones.
+// Addresses are the usable IPv4 and IPv6 addresses of all interfaces, in the
+// kernel's order: of IPv4, an interface's primary ones before its secondary
+// ones.
 func (k *Kernel) Addresses() ([]Address, error) {
 	table, err := dump(func() ([]netlink.Addr, error) {
-		return k.handle.AddrList(nil, netlink.FAMILY_V4)
+		return k.handle.AddrList(nil, netlink.FAMILY_ALL)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
 	addresses := make([]Address, 0, len(table))
 	for _, a := range table {
-		if prefix, ok := prefixFrom(*a.IPNet); ok {
+		if prefix, ok := prefixFrom(*a.IPNet); ok && isUsable(a.Flags) {
 			addresses = append(addresses, Address{Index: a.LinkIndex, Prefix: prefix})
 		}
 	}

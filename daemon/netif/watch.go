@@ -26,7 +26,7 @@ type (
 	LinkChanged struct{ Link Link }
 	// LinkRemoved says that an interface is gone from the namespace.
 	LinkRemoved struct{ Link Link }
-	// AddressSet says that an address is new on an interface, or changed.
+	// AddressSet says that an address is new on an interface, and can be used.
 	AddressSet struct{ Address Address }
 	// AddressRemoved says that an address is gone from an interface.
 	AddressRemoved struct{ Address Address }
@@ -54,7 +54,7 @@ var errEnded = errors.New("the subscription ended")
 // subscription fails it tells lost why, subscribes anew, and sends
 // Resynchronized. Only a failure of the first subscription is returned.
 //
-// Links and addresses arrive over two sockets: the order between an
+// A renewed lifetime is no event. Links and addresses arrive over two sockets: the order between an
 // interface's and its addresses' events is not that of the kernel.
 func (k *Kernel) Watch(ctx context.Context, events chan<- Event, lost func(error)) error {
 	for first := true; ; first = false {
@@ -104,6 +104,7 @@ func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed
 	if !send(ctx, events, all) {
 		return true, ctx.Err()
 	}
+	known := knownFrom(all.Addresses)
 	for {
 		var event Event
 		select {
@@ -120,7 +121,7 @@ func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed
 			if !open {
 				return true, errEnded
 			}
-			event = addressEvent(update)
+			event = known.addressEvent(update)
 		}
 		if event != nil && !send(ctx, events, event) {
 			return true, ctx.Err()
@@ -164,17 +165,34 @@ func linkEvent(update netlink.LinkUpdate) Event {
 	return LinkChanged{Link: linkFrom(update.Link)}
 }
 
-// addressEvent returns nil for an address that is not IPv4.
-func addressEvent(update netlink.AddrUpdate) Event {
+// knownAddresses are those that were reported and not removed since.
+type knownAddresses map[Address]struct{}
+
+func knownFrom(addresses []Address) knownAddresses {
+	known := make(knownAddresses, len(addresses))
+	for _, a := range addresses {
+		known[a] = struct{}{}
+	}
+	return known
+}
+
+// addressEvent returns nil for an address that cannot be used yet, and for
+// news of one that is known: a lease that was renewed.
+func (known knownAddresses) addressEvent(update netlink.AddrUpdate) Event {
 	prefix, ok := prefixFrom(update.LinkAddress)
 	if !ok {
 		return nil
 	}
 	address := Address{Index: update.LinkIndex, Prefix: prefix}
-	if update.NewAddr {
-		return AddressSet{Address: address}
+	if !update.NewAddr {
+		delete(known, address)
+		return AddressRemoved{Address: address}
 	}
-	return AddressRemoved{Address: address}
+	if _, is := known[address]; is || !isUsable(update.Flags) {
+		return nil
+	}
+	known[address] = struct{}{}
+	return AddressSet{Address: address}
 }
 
 func send(ctx context.Context, events chan<- Event, event Event) bool {

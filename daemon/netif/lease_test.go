@@ -1,0 +1,216 @@
+package netif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// addresses are n addresses of one family on an interface.
+func addresses(index, n int, is6 bool, lifetime time.Duration) []Address {
+	batch := make([]Address, n)
+	for i := range batch {
+		address := netip.AddrFrom4([4]byte{10, 1, byte(i / 250), byte(i % 250)})
+		if is6 {
+			address = netip.MustParseAddr(fmt.Sprintf("fd00::%x", i+1))
+		}
+		batch[i] = Address{Index: index, Prefix: netip.PrefixFrom(address, address.BitLen()), Lifetime: lifetime}
+	}
+	return batch
+}
+
+// plain is the address as it is reported.
+func plain(a Address) Address { return Address{Index: a.Index, Prefix: a.Prefix} }
+
+func TestLiveBatchIsSetAndRemoved(t *testing.T) {
+	for _, is6 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
+			inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+				batch := addresses(a.Index, 3*batchMax+1, is6, 0)
+				for range 2 {
+					if errs := k.Set(batch...); errs != nil {
+						t.Fatal(errors.Join(errs...))
+					}
+				}
+				for _, address := range batch {
+					if !has(t, k, address) {
+						t.Fatalf("%s is not set, or not usable at once", address.Prefix)
+					}
+				}
+				for range 2 {
+					if errs := k.Remove(batch...); errs != nil {
+						t.Fatal(errors.Join(errs...))
+					}
+				}
+				for _, address := range batch {
+					if has(t, k, address) {
+						t.Fatalf("%s is not removed", address.Prefix)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestLiveErrorsOfABatchStandWhereTheirAddressesDo(t *testing.T) {
+	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+		batch := addresses(a.Index, 2*batchMax, false, 0)
+		bad := map[int]bool{0: true, 5: true, batchMax - 1: true, batchMax: true, 2*batchMax - 1: true}
+		for at := range bad {
+			batch[at].Index = 99
+		}
+		errs := k.Set(batch...)
+		if len(errs) != len(batch) {
+			t.Fatalf("%d errors for %d addresses", len(errs), len(batch))
+		}
+		for at, err := range errs {
+			if bad[at] != errors.Is(err, unix.ENODEV) {
+				t.Errorf("address %d: %v", at, err)
+			}
+			if set := has(t, k, batch[at]); set == bad[at] {
+				t.Errorf("address %d: set %t", at, set)
+			}
+		}
+	})
+}
+
+// A lease that is renewed is no event and does not end; one that is not ends,
+// and that is an event.
+func TestLiveLeaseEndsUnlessRenewed(t *testing.T) {
+	for _, is6 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
+			inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+				w := watch(t, k)
+				w.resynchronized()
+				batch := addresses(a.Index, 2, is6, time.Second)
+				if errs := k.Set(batch...); errs != nil {
+					t.Fatal(errors.Join(errs...))
+				}
+				set := time.Now()
+				kept, left := plain(batch[0]), plain(batch[1])
+				for _, address := range []Address{kept, left} {
+					w.await("set", func(e Event) bool { return e == AddressSet{Address: address} })
+				}
+				tick := time.NewTicker(200 * time.Millisecond)
+				defer tick.Stop()
+				ended := false
+				for !ended {
+					select {
+					case <-tick.C:
+						if errs := k.Renew(batch[0]); errs != nil {
+							t.Fatal(errors.Join(errs...))
+						}
+					case e := <-w.events:
+						if e != (AddressRemoved{Address: left}) {
+							t.Fatalf("event %+v", e)
+						}
+						ended = true
+					case <-time.After(bound):
+						t.Fatal("the lease did not end")
+					}
+				}
+				if took := time.Since(set); took < 900*time.Millisecond {
+					t.Errorf("the lease ended after %s", took)
+				}
+				if !has(t, k, kept) {
+					t.Error("the renewed lease ended")
+				}
+			})
+		})
+	}
+}
+
+// What ended is set again, and its end is reported: whoever renews learns that
+// the address was gone.
+func TestLiveRenewalOfALostAddressIsNotSilent(t *testing.T) {
+	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+		w := watch(t, k)
+		w.resynchronized()
+		address := addresses(a.Index, 1, false, 5*time.Second)[0]
+		for _, errs := range [][]error{k.Set(address), k.Remove(address), k.Renew(address)} {
+			if errs != nil {
+				t.Fatal(errors.Join(errs...))
+			}
+		}
+		w.await("removed", func(e Event) bool { return e == AddressRemoved{Address: plain(address)} })
+		w.await("set", func(e Event) bool { return e == AddressSet{Address: plain(address)} })
+	})
+}
+
+// BenchmarkLiveBatch compares one batch of 250 addresses with 250 single
+// requests, and measures the renewal of their leases.
+func BenchmarkLiveBatch(b *testing.B) {
+	b.Run("batch", func(b *testing.B) {
+		inBenchNamespace(b, func(k *Kernel, a Link) {
+			batch := addresses(a.Index, 250, false, 0)
+			for b.Loop() {
+				k.Set(batch...)
+				b.StopTimer()
+				k.Remove(batch...)
+				b.StartTimer()
+			}
+		})
+	})
+	b.Run("single", func(b *testing.B) {
+		inBenchNamespace(b, func(k *Kernel, a Link) {
+			batch := addresses(a.Index, 250, false, 0)
+			for b.Loop() {
+				for _, address := range batch {
+					k.Set(address)
+				}
+				b.StopTimer()
+				k.Remove(batch...)
+				b.StartTimer()
+			}
+		})
+	})
+	b.Run("renewal", func(b *testing.B) {
+		inBenchNamespace(b, func(k *Kernel, a Link) {
+			batch := addresses(a.Index, 250, false, 2*time.Second)
+			for b.Loop() {
+				k.Renew(batch...)
+			}
+		})
+	})
+}
+
+// BenchmarkLiveLeaseEnd measures after what time the kernel really removes an
+// address.
+func BenchmarkLiveLeaseEnd(b *testing.B) {
+	for _, is6 := range []bool{false, true} {
+		for lease := time.Second; lease <= 3*time.Second; lease += time.Second {
+			b.Run(fmt.Sprintf("is6=%t/lease=%s", is6, lease), func(b *testing.B) {
+				inBenchNamespace(b, func(k *Kernel, a Link) {
+					ctx, cancel := context.WithCancel(b.Context())
+					defer cancel()
+					events := make(chan Event, 256)
+					go func() { _ = k.Watch(ctx, events, func(error) {}) }()
+					<-events
+					var longest, shortest time.Duration
+					for b.Loop() {
+						address := addresses(a.Index, 1, is6, lease)[0]
+						k.Set(address)
+						set := time.Now()
+						for e := range events {
+							if e == (AddressRemoved{Address: plain(address)}) {
+								break
+							}
+						}
+						took := time.Since(set)
+						longest = max(longest, took)
+						if shortest == 0 || took < shortest {
+							shortest = took
+						}
+					}
+					b.ReportMetric(float64(shortest.Milliseconds()), "shortest-ms")
+					b.ReportMetric(float64(longest.Milliseconds()), "longest-ms")
+				})
+			})
+		}
+	}
+}
