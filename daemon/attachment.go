@@ -3,8 +3,9 @@ package daemon
 import (
 	"net/netip"
 	"slices"
-	"sync/atomic"
+	"time"
 
+	"takeover/daemon/config"
 	"takeover/daemon/netif"
 )
 
@@ -15,25 +16,38 @@ type attachment struct {
 	link    netif.Link     // Index 0: there is no such interface
 	present []netip.Prefix // its addresses, in the kernel's order
 
-	conn      conn // nil until there is a primary address
-	source    netip.Addr
-	announcer announcer
+	announcer announcer // nil when not open
+	listeners []*listener
+	above     []*attachment // the virtual router MACs on it
+	vmac      *vmac         // how the interface is made; nil: it is not vipd's
 
-	// readable says that packets have arrived since they were last taken.
-	readable atomic.Bool
-
-	senders  []*instance // those that advertise here
-	carried  []virtual   // the virtual addresses that are set here
-	trackers []*instance // those whose state or priority depends on it
-	refusals throttle    // of packets that belong to no instance here
+	carried   []*virtual              // the virtual addresses that are set here
+	carriedBy map[netip.Addr]*virtual // the same
+	trackers  []*instance             // those whose state or priority depends on it
+	refusals  throttle                // of packets that belong to no instance here
 }
 
 // virtual is one virtual address and the interface that carries it.
 type virtual struct {
 	prefix netip.Prefix
-	label  string
+	config config.VirtualAddress
 	on     *attachment
 	owner  *instance
+	// native says that the address was there before vipd: an address owner's
+	// own. It is never removed.
+	native bool
+}
+
+// address is how it is set: for good, or for as long as a lease.
+func (v *virtual) address(lease time.Duration) netif.Address {
+	a := netif.Address{
+		Index: v.on.link.Index, Prefix: v.prefix, Label: v.config.Label, Lifetime: lease,
+		Broadcast: v.config.Broadcast, Scope: uint8(v.config.Scope), Flags: uint32(v.config.Flags),
+	}
+	if preferred := v.config.PreferredLifetime; preferred != nil {
+		a.Preferred = preferred
+	}
+	return a
 }
 
 // fault is why no virtual router can run on the interface; empty when it can.
@@ -47,17 +61,21 @@ func (a *attachment) fault() string {
 	return ""
 }
 
-// primary is the source of advertisements: the first address that is not
-// virtual. An address owner may have no other than the virtual ones.
-func (a *attachment) primary() (netip.Addr, bool) {
+// primary is the source of advertisements of a family: the first address that
+// is not virtual, over IPv6 link-local where asked (RFC 9568 §5.1.2.1). An
+// address owner may have no other than the virtual ones.
+func (a *attachment) primary(is6, linkLocal bool) (netip.Addr, bool) {
 	var owned netip.Addr
 	for _, prefix := range a.present {
 		address := prefix.Addr()
-		i := slices.IndexFunc(a.carried, func(v virtual) bool { return v.prefix.Addr() == address })
-		if i < 0 {
+		if address.Is6() != is6 || linkLocal && !address.IsLinkLocalUnicast() {
+			continue
+		}
+		v := a.virtualAddress(address)
+		if v == nil {
 			return address, true
 		}
-		if !owned.IsValid() && a.carried[i].owner.isOwner() {
+		if !owned.IsValid() && v.owner.isOwner() {
 			owned = address
 		}
 	}
@@ -65,12 +83,8 @@ func (a *attachment) primary() (netip.Addr, bool) {
 }
 
 // virtualAddress finds the virtual address that is carried here.
-func (a *attachment) virtualAddress(address netip.Addr) (virtual, bool) {
-	i := slices.IndexFunc(a.carried, func(v virtual) bool { return v.prefix.Addr() == address })
-	if i < 0 {
-		return virtual{}, false
-	}
-	return a.carried[i], true
+func (a *attachment) virtualAddress(address netip.Addr) *virtual {
+	return a.carriedBy[address]
 }
 
 // addresses are the virtual addresses that are carried here.
@@ -82,6 +96,8 @@ func (a *attachment) addresses() []netip.Addr {
 	return addresses
 }
 
+func (a *attachment) has(prefix netip.Prefix) bool { return slices.Contains(a.present, prefix) }
+
 func (a *attachment) addressSet(prefix netip.Prefix) {
 	if !slices.Contains(a.present, prefix) {
 		a.present = append(a.present, prefix)
@@ -92,12 +108,21 @@ func (a *attachment) addressRemoved(prefix netip.Prefix) {
 	a.present = slices.DeleteFunc(a.present, func(p netip.Prefix) bool { return p == prefix })
 }
 
+// carry adds a virtual address that is set here.
+func (a *attachment) carry(v *virtual) {
+	a.carried = append(a.carried, v)
+	if a.carriedBy == nil {
+		a.carriedBy = make(map[netip.Addr]*virtual)
+	}
+	a.carriedBy[v.prefix.Addr()] = v
+	a.addTracker(v.owner)
+}
+
 // close gives up the sockets, which belong to an interface that is gone or
 // became another.
 func (a *attachment) close() {
-	if a.conn != nil {
-		a.conn.Close()
-		a.conn = nil
+	for _, s := range a.listeners {
+		s.close()
 	}
 	if a.announcer != nil {
 		a.announcer.Close()

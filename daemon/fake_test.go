@@ -35,6 +35,11 @@ func newWorld(t *testing.T) *world { return &world{t: t, began: time.Now()} }
 func (w *world) record(format string, a ...any) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
+	w.note(format, a...)
+}
+
+// note is record for those who hold the mutex.
+func (w *world) note(format string, a ...any) {
 	w.lines = append(w.lines, fmt.Sprintf("%8.3f ", time.Since(w.began).Seconds())+fmt.Sprintf(format, a...))
 }
 
@@ -97,7 +102,11 @@ func (w *world) prepare(number int, c *config.Config) *node {
 	n.present = []netif.Address{{
 		Index: 2, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(number)}), 24),
 	}}
-	n.loop = newLoop(c, slog.New(recorder{node: n}), n, &fakeAlarm{node: n, rings: make(chan struct{}, 1)})
+	l, err := newLoop(c, slog.New(recorder{node: n}), n, &fakeAlarm{node: n, rings: make(chan struct{}, 1)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n.loop = l
 	n.loop.tell = func(state guardedState) {
 		n.mutex.Lock()
 		defer n.mutex.Unlock()
@@ -185,7 +194,8 @@ func (n *node) setRunning(name string, running bool) {
 	n.events <- netif.LinkChanged{Link: link}
 }
 
-func (n *node) listen(link netif.Link, source netip.Addr, notify func()) (conn, error) {
+func (n *node) listen(p path, notify func()) (conn, error) {
+	link, source := p.receive, p.source
 	c := &fakeConn{node: n, name: link.Name, index: link.Index, source: source, notify: notify}
 	n.mutex.Lock()
 	n.conns[link.Index] = c
@@ -198,23 +208,66 @@ func (n *node) announcer(link netif.Link, _ []netip.Addr) (announcer, error) {
 	return fakeAnnouncer{node: n, name: link.Name}, nil
 }
 
-func (n *node) set(index int, prefix netip.Prefix, _ string) error {
-	n.record("%s set %s on %d", n.name, prefix, index)
+func (n *node) set(batch []netif.Address) []error {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	if a := (netif.Address{Index: index, Prefix: prefix}); !slices.Contains(n.present, a) {
-		n.present = append(n.present, a)
+	for _, a := range batch {
+		n.note("%s set %s on %d%s", n.name, a.Prefix, a.Index, forLease(a.Lifetime))
+		if !slices.ContainsFunc(n.present, isAt(a)) {
+			n.present = append(n.present, a)
+		}
 	}
 	return nil
 }
 
-func (n *node) remove(index int, prefix netip.Prefix) error {
-	n.record("%s remove %s on %d", n.name, prefix, index)
+func forLease(lifetime time.Duration) string {
+	if lifetime == 0 {
+		return ""
+	}
+	return " for " + lifetime.String()
+}
+
+// isAt compares addresses by their place.
+func isAt(a netif.Address) func(netif.Address) bool {
+	return func(b netif.Address) bool { return a.Index == b.Index && a.Prefix == b.Prefix }
+}
+
+func (n *node) renew(batch []netif.Address) []error {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	n.present = slices.DeleteFunc(n.present, func(a netif.Address) bool {
-		return a == netif.Address{Index: index, Prefix: prefix}
-	})
+	for _, a := range batch {
+		n.note("%s renew %s on %d%s", n.name, a.Prefix, a.Index, forLease(a.Lifetime))
+		if !slices.ContainsFunc(n.present, isAt(a)) {
+			n.present = append(n.present, a)
+		}
+	}
+	return nil
+}
+
+func (n *node) ensureVMAC(v netif.VMAC) (netif.Link, error) {
+	n.record("%s make %s with %s", n.name, v.Name, v.Hardware)
+	return netif.Link{Index: v.Parent + 100, Name: v.Name, Hardware: v.Hardware, Running: true, ARP: true}, nil
+}
+
+func (n *node) releaseVMAC(v netif.VMAC) error {
+	n.record("%s unmake %s", n.name, v.Name)
+	return nil
+}
+
+func (n *node) deny(addresses []netip.Addr) error {
+	if len(addresses) > 0 {
+		n.record("%s deny %v", n.name, addresses)
+	}
+	return nil
+}
+
+func (n *node) remove(batch []netif.Address) []error {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	for _, a := range batch {
+		n.note("%s remove %s on %d", n.name, a.Prefix, a.Index)
+		n.present = slices.DeleteFunc(n.present, isAt(a))
+	}
 	return nil
 }
 
@@ -233,9 +286,9 @@ type fakeConn struct {
 	pending []transport.Datagram
 }
 
-func (c *fakeConn) Send(payload []byte) error {
+func (c *fakeConn) SendTo(destination netip.Addr, payload []byte) error {
 	w := c.node.world
-	a, err := vrrp.Decode(payload, netip.Addr{}, netip.Addr{})
+	a, err := vrrp.Decode(payload, c.source, destination)
 	if err != nil {
 		return err
 	}
@@ -243,7 +296,7 @@ func (c *fakeConn) Send(payload []byte) error {
 	for _, n := range w.nodes {
 		if n != c.node {
 			d := transport.Datagram{
-				Source: c.source, Destination: transport.Group(), TTL: 255, Payload: slices.Clone(payload),
+				Source: c.source, Destination: destination, TTL: 255, Payload: slices.Clone(payload),
 			}
 			time.AfterFunc(wireDelay, func() { n.deliver(c.node, d) })
 		}
@@ -287,6 +340,8 @@ func (c *fakeConn) SetSource(source netip.Addr) error {
 	return nil
 }
 
+func (c *fakeConn) Rejoin() error { return nil }
+
 func (c *fakeConn) Close() {
 	c.node.record("%s close %s %d", c.node.name, c.name, c.index)
 }
@@ -298,6 +353,15 @@ type fakeAnnouncer struct {
 
 func (a fakeAnnouncer) Announce(address netip.Addr, count int) error {
 	a.node.record("%s announce %s x%d on %s", a.node.name, address, count, a.name)
+	return nil
+}
+
+func (a fakeAnnouncer) AnnounceAll(addresses []netip.Addr, count int) error {
+	for _, address := range addresses {
+		if err := a.Announce(address, count); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -355,9 +419,10 @@ func (r recorder) WithGroup(string) slog.Handler      { return r }
 func configured(priority uint8, changes ...func(*config.Config)) *config.Config {
 	c := &config.Config{File: "test.conf", Instances: []config.Instance{{
 		Name: "VI", Interface: "eth0", VRID: 7, Priority: priority, Version: 2,
-		AdvertInterval:   time.Second,
-		GARPRepeat:       5,
-		GARPDelay:        5 * time.Second,
+		AdvertInterval:      time.Second,
+		GARPRepeat:          5,
+		GARPDelay:           5 * time.Second,
+		GARPLowerPrioRepeat: 5, DownTimerAdverts: 3, Accept: true, VIPLease: config.LeaseOff,
 		VirtualAddresses: []config.VirtualAddress{{Prefix: netip.MustParsePrefix("10.0.0.100/32")}},
 		Position:         config.Position{File: "test.conf", Line: 3},
 	}}}
@@ -365,4 +430,20 @@ func configured(priority uint8, changes ...func(*config.Config)) *config.Config 
 		change(c)
 	}
 	return c
+}
+
+// advert is an advertisement of version 2 from that address.
+func advert(t *testing.T, source string, vrid, priority uint8) transport.Datagram {
+	t.Helper()
+	a := vrrp.Advertisement{
+		Version: vrrp.Version2, VRID: vrid, Priority: priority, Interval: time.Second,
+		Addresses: []netip.Addr{netip.MustParsePrefix(vip).Addr()},
+	}
+	payload, err := vrrp.Encode(a, netip.MustParseAddr(source), transport.Group())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return transport.Datagram{
+		Source: netip.MustParseAddr(source), Destination: transport.Group(), TTL: transport.TTL, Payload: payload,
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"time"
 
-	"takeover/daemon/transport"
 	"takeover/daemon/vrrp"
 )
 
@@ -21,6 +20,7 @@ type guardedInstance struct {
 	Active    bool             `json:"active"`
 	Interval  time.Duration    `json:"interval_ns"` // between its advertisements
 	Farewells []guardedMessage `json:"farewells"`   // its advertisements of priority 0
+	Seal      *guardedSeal     `json:"seal,omitempty"`
 	Addresses []guardedAddress `json:"addresses"`
 }
 
@@ -32,9 +32,6 @@ type guardedMessage struct {
 	Destination netip.Addr `json:"destination"`
 	TTL         uint8      `json:"ttl"`
 	Payload     []byte     `json:"payload"`
-	// Whole says that Payload is an IPv4 packet with its header, which counts
-	// instead of the addresses and the TTL.
-	Whole bool `json:"whole,omitempty"`
 }
 
 // guardedAddress is one virtual address on the interface of that index.
@@ -68,29 +65,36 @@ func (l *loop) publish() {
 
 func (i *instance) guarded() (guardedInstance, error) {
 	p := i.router.Parameters()
-	farewell, err := vrrp.Encode(vrrp.Advertisement{
+	farewell := vrrp.Advertisement{
 		Version:        p.Version,
 		VRID:           p.VRID,
 		Priority:       0,
 		Interval:       p.AdvertisementInterval,
 		Addresses:      p.VirtualAddresses,
 		Authentication: p.Authentication,
-	}, p.PrimaryAddress, transport.Group())
-	if err != nil {
-		return guardedInstance{}, err
+		PlainChecksum:  p.PlainChecksum,
 	}
 	g := guardedInstance{
-		Name:     i.config.Name,
-		Active:   i.state() == vrrp.Active,
-		Interval: p.AdvertisementInterval,
-		Farewells: []guardedMessage{{
-			Index: i.on.link.Index, Source: p.PrimaryAddress, Destination: transport.Group(),
-			TTL: transport.TTL, Payload: farewell,
-		}},
-		Addresses: make([]guardedAddress, len(i.virtuals)),
+		Name:      i.config.Name,
+		Active:    i.state() == vrrp.Active,
+		Interval:  p.AdvertisementInterval,
+		Seal:      guardedSealOf(i),
+		Addresses: make([]guardedAddress, 0, len(i.virtuals)),
 	}
-	for n, v := range i.virtuals {
-		g.Addresses[n] = guardedAddress{Index: v.on.link.Index, Prefix: v.prefix}
+	for _, destination := range i.to {
+		payload, err := vrrp.Encode(farewell, p.PrimaryAddress, destination)
+		if err != nil {
+			return guardedInstance{}, err
+		}
+		g.Farewells = append(g.Farewells, guardedMessage{
+			Index: i.listener.sendIndex(), Source: p.PrimaryAddress, Destination: destination,
+			TTL: i.listener.ttl(), Payload: payload,
+		})
+	}
+	for _, v := range i.virtuals {
+		if !v.native {
+			g.Addresses = append(g.Addresses, guardedAddress{Index: v.on.link.Index, Prefix: v.prefix})
+		}
 	}
 	return g, nil
 }

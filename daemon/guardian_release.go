@@ -45,9 +45,7 @@ func (r *releaser) release(state guardedState, worker *workerProcess, hangs bool
 		if !i.Active {
 			continue
 		}
-		for _, m := range i.Farewells {
-			failures = append(failures, r.send(m))
-		}
+		failures = append(failures, r.sendFarewells(time.Now(), i)...)
 	}
 	err := worker.awaitEnd(killTimeout)
 	failures = append(failures, r.remove(state))
@@ -57,21 +55,14 @@ func (r *releaser) release(state guardedState, worker *workerProcess, hangs bool
 	return errors.Join(failures...)
 }
 
-func (r *releaser) send(m guardedMessage) error {
-	if m.Whole {
-		return r.sender.SendPacket(m.Index, m.Payload)
-	}
-	return r.sender.SendTo(m.Index, m.Source, m.Destination, m.TTL, m.Payload)
-}
-
 func (r *releaser) remove(state guardedState) error {
-	var failures []error
+	var batch []netif.Address
 	for _, i := range state.Instances {
 		for _, a := range i.Addresses {
-			failures = append(failures, r.kernel.Remove(a.Index, a.Prefix))
+			batch = append(batch, netif.Address{Index: a.Index, Prefix: a.Prefix})
 		}
 	}
-	return errors.Join(failures...)
+	return errors.Join(r.kernel.Remove(batch...)...)
 }
 
 // names are those of the Active instances.

@@ -7,6 +7,7 @@ import (
 
 	"takeover/daemon/config"
 	"takeover/daemon/track"
+	"takeover/daemon/transport"
 	"takeover/daemon/vrrp"
 )
 
@@ -14,16 +15,30 @@ import (
 // depends on.
 type instance struct {
 	config   config.Instance
-	on       *attachment // where it advertises
-	virtuals []virtual   // in the configuration's order
+	unit     *unit
+	member   int         // its place in the unit
+	on       *attachment // whose link it needs
+	vmac     *attachment // the interface of its virtual router MAC; nil: none
+	listener *listener   // where it advertises
+	virtuals []*virtual  // in the configuration's order
 	tracked  []*tracked
+	peers    transport.Peers // nil in multicast
+	to       []netip.Addr    // whom its advertisements go to
+	seal     seal
 
 	router   *vrrp.VirtualRouter // nil until there was a primary address
 	priority uint8               // the router's, as last told
-	latest   time.Time           // of the events it was stepped with
+
+	startupDelay time.Duration // of the daemon's start only
+
+	lease   time.Duration // of its virtual addresses; 0: they are set for good
+	renewed time.Time     // when its leases were renewed
+
+	buffer        []byte // for what it sends
+	latestVirtual int    // where virtual last found one
 
 	refusals throttle
-	failures throttle // of sending
+	failures throttle // of sending and setting
 }
 
 // ownerPriority is the priority of the router that owns the virtual addresses
@@ -46,7 +61,10 @@ func (i *instance) fault() string {
 	if fault := i.interfaceFault(i.on); fault != "" {
 		return fault
 	}
-	if i.on.conn == nil {
+	if i.config.TrackSource && !i.listener.hasSource() {
+		return "source address " + i.config.Source.String() + " is not on interface " + i.on.name
+	}
+	if i.listener.conn == nil {
 		return "no primary address on interface " + i.on.name
 	}
 	for _, v := range i.virtuals {
@@ -85,38 +103,97 @@ func (i *instance) effectivePriority() uint8 {
 }
 
 // build makes the virtual router anew, in Initialize, for the primary address.
-func (i *instance) build(primary netip.Addr) error {
-	priority := i.effectivePriority()
-	addresses := make([]netip.Addr, len(i.virtuals))
-	for n, v := range i.virtuals {
-		addresses[n] = v.prefix.Addr()
-	}
-	router, err := vrrp.New(vrrp.Parameters{
-		Version:               vrrp.Version(i.config.Version),
-		VRID:                  i.config.VRID,
-		Priority:              priority,
-		AdvertisementInterval: i.config.AdvertInterval,
-		PrimaryAddress:        primary,
-		VirtualAddresses:      addresses,
-		NoPreempt:             i.config.NoPreempt,
-		Authentication:        authentication(i.config.AuthPass),
-		AnnounceCount:         i.config.GARPRepeat,
-		AnnounceDelay:         i.config.GARPDelay,
-	})
+func (i *instance) build() (*vrrp.VirtualRouter, error) {
+	router, err := vrrp.New(i.parameters())
 	if err != nil {
-		return fmt.Errorf("vrrp_instance %s: %w", i.config.Name, err)
+		return nil, fmt.Errorf("vrrp_instance %s: %w", i.config.Name, err)
 	}
-	i.router, i.priority = router, priority
-	return nil
+	return router, nil
 }
 
-// authentication is RFC 2338 §5.3.10's simple text password, cut to its eight
-// bytes, or none.
-func authentication(password string) vrrp.Authentication {
-	if password == "" {
-		return vrrp.Authentication{Type: vrrp.AuthenticationNone}
+// use makes router the instance's.
+func (i *instance) use(router *vrrp.VirtualRouter) {
+	i.router, i.priority = router, router.Parameters().Priority
+}
+
+// parameters are those of the virtual router, with the primary address and the
+// priority of now.
+func (i *instance) parameters() vrrp.Parameters {
+	c := i.config
+	return vrrp.Parameters{
+		Version:               vrrp.Version(c.Version),
+		VRID:                  c.VRID,
+		Priority:              i.effectivePriority(),
+		AdvertisementInterval: c.AdvertInterval,
+		PrimaryAddress:        i.listener.source,
+		VirtualAddresses:      addressesOf(c.VirtualAddresses),
+		ExcludedAddresses:     addressesOf(c.ExcludedAddresses),
+		NoPreempt:             c.NoPreempt,
+		Authentication:        authentication(c),
+		PlainChecksum:         c.PlainChecksum,
+		AnnounceCount:         c.GARPRepeat,
+		AnnounceDelay:         c.GARPDelay,
+		AnnounceRefresh:       c.GARPRefresh,
+		AnnounceRefreshCount:  c.GARPRefreshRepeat,
+		RivalAnnounceCount:    &i.config.GARPLowerPrioRepeat,
+		RivalAnnounceDelay:    c.GARPLowerPrioDelay,
+		SilentToRivals:        c.LowerPrioNoAdvert,
+		AdvertBeforeYielding:  c.HigherPrioSendAdvert,
+		PreemptDelay:          c.PreemptDelay,
+		StartupDelay:          i.startupDelay,
+		DownTimerAdverts:      c.DownTimerAdverts,
+		CheckAddresses:        c.Version == 2 && !c.SkipCheckAddresses || c.Strict,
+		FastPreempt:           fastPreempt(c.FastPreempt),
+		PeerLoss:              peerLoss(c.BFDExpire),
 	}
-	a := vrrp.Authentication{Type: vrrp.AuthenticationPass}
-	copy(a.Data[:], password)
-	return a
+}
+
+func addressesOf(configured []config.VirtualAddress) []netip.Addr {
+	addresses := make([]netip.Addr, len(configured))
+	for n, a := range configured {
+		addresses[n] = a.Prefix.Addr()
+	}
+	return addresses
+}
+
+func fastPreempt(f config.FastPreempt) vrrp.FastPreempt {
+	switch f {
+	case config.FastPreemptResign:
+		return vrrp.FastPreemptResign
+	case config.FastPreemptAdvert:
+		return vrrp.FastPreemptAdvert
+	case config.FastPreemptOff:
+	}
+	return vrrp.FastPreemptOff
+}
+
+func peerLoss(e config.BFDExpire) vrrp.PeerLoss {
+	switch e {
+	case config.BFDExpireOn:
+		return vrrp.PeerLossExpires
+	case config.BFDExpireSkew:
+		return vrrp.PeerLossSkews
+	case config.BFDExpireOff:
+	}
+	return vrrp.PeerLossIgnored
+}
+
+// wayOf is how the instance's advertisements travel.
+func wayOf(i config.Instance) way {
+	w := way{is6: i.IPv6, isAH: i.AuthType == config.AuthHeader, source: i.Source}
+	if len(i.UnicastPeers) > 0 {
+		w.unicast, w.ttl = true, i.UnicastTTL
+	} else {
+		w.group = i.Group
+	}
+	return w
+}
+
+// peersOf are the unicast peers; nil in multicast.
+func peersOf(i config.Instance) transport.Peers {
+	var peers transport.Peers
+	for _, p := range i.UnicastPeers {
+		peers = append(peers, transport.Peer{Address: p.Address, MinTTL: p.MinTTL, MaxTTL: p.MaxTTL})
+	}
+	return peers
 }

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -68,7 +67,7 @@ func (l *loop) resynchronize(now time.Time, tables netif.Resynchronized) {
 	}
 	for _, a := range l.ordered {
 		for _, v := range a.carried {
-			if !slices.Contains(a.present, v.prefix) {
+			if !a.has(v.prefix) {
 				l.restore(now, a, netif.Address{Index: a.link.Index, Prefix: v.prefix})
 			}
 		}
@@ -106,6 +105,9 @@ func (l *loop) relink(a *attachment, link netif.Link) {
 
 // refresh opens what an interface lacks, and judges all that depend on it.
 func (l *loop) refresh(now time.Time, a *attachment) {
+	for _, above := range a.above {
+		l.raise(now, above)
+	}
 	if err := l.open(now, a); err != nil {
 		l.logger.Error("interface not opened", "interface", a.name, "error", err)
 	}
@@ -115,21 +117,36 @@ func (l *loop) refresh(now time.Time, a *attachment) {
 	}
 }
 
+// raise makes the interface of a virtual router MAC again after the one below
+// has come back, and follows that one's primary address.
+func (l *loop) raise(now time.Time, a *attachment) {
+	if err := l.ensure(a); err != nil {
+		l.logger.Error("interface of a virtual router MAC not made", "interface", a.name, "error", err)
+	}
+	l.refresh(now, a)
+}
+
 // addressChanged judges again when the primary address may be another. Most
 // changes are those of virtual addresses, by the loop's own hand.
 func (l *loop) addressChanged(now time.Time, a *attachment, address netif.Address) {
-	_, isVirtual := a.virtualAddress(address.Prefix.Addr())
-	if !isVirtual || a.conn == nil || address.Prefix.Addr() == a.source {
+	isVirtual := a.virtualAddress(address.Prefix.Addr()) != nil
+	isSource := func(s *listener) bool { return s.conn == nil || address.Prefix.Addr() == s.source }
+	if !isVirtual || slices.ContainsFunc(a.listeners, isSource) {
 		l.refresh(now, a)
 	}
 }
 
 // restore tells an Active that one of its addresses was removed. The event may
 // be older than the address: then the address is there, and is announced once
-// more.
+// more. What has arrived is heard first: after a pause it may say that another
+// is the Active now.
 func (l *loop) restore(now time.Time, a *attachment, address netif.Address) {
-	v, known := a.virtualAddress(address.Prefix.Addr())
-	if !known || v.prefix != address.Prefix || v.owner.state() != vrrp.Active {
+	v := a.virtualAddress(address.Prefix.Addr())
+	if v == nil || v.prefix != address.Prefix || v.owner.state() != vrrp.Active {
+		return
+	}
+	l.receiveAll()
+	if v.owner.state() != vrrp.Active {
 		return
 	}
 	l.logger.Warn("virtual address was removed by another's hand",
@@ -138,7 +155,7 @@ func (l *loop) restore(now time.Time, a *attachment, address netif.Address) {
 }
 
 // open opens the sockets of an interface that is there, as far as they are
-// needed and not open, and follows its primary address.
+// needed and not open, and follows its primary addresses.
 func (l *loop) open(now time.Time, a *attachment) error {
 	if a.link.Index == 0 {
 		return nil
@@ -150,39 +167,10 @@ func (l *loop) open(now time.Time, a *attachment) error {
 		}
 		a.announcer = announcer
 	}
-	if len(a.senders) == 0 {
-		return nil
-	}
-	primary, found := a.primary()
-	switch {
-	case !found && a.conn != nil:
-		a.conn.Close()
-		a.conn = nil
-		return nil
-	case !found || a.conn != nil && primary == a.source:
-		return nil
-	case a.conn != nil:
-		return l.changeSource(now, a, primary)
-	}
-	conn, err := l.network.listen(a.link, primary, func() { l.notify(a) })
-	if err != nil {
-		return err
-	}
-	a.conn, a.source = conn, primary
-	return nil
-}
-
-// changeSource moves all that advertise here to another primary address. An
-// Active says priority 0 from the old one first.
-func (l *loop) changeSource(now time.Time, a *attachment, primary netip.Addr) error {
-	for _, i := range a.senders {
-		if i.state() != vrrp.Initialize {
-			l.step(now, i, vrrp.Shutdown{Reason: "primary address of " + a.name + " changed"})
+	for _, s := range a.listeners {
+		if err := l.listen(now, s); err != nil {
+			return err
 		}
 	}
-	if err := a.conn.SetSource(primary); err != nil {
-		return err
-	}
-	a.source = primary
 	return nil
 }

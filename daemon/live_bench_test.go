@@ -137,7 +137,7 @@ func (l *lab) speaker(b *testing.B) func(priority uint8) {
 		payload, err := vrrp.Encode(vrrp.Advertisement{
 			Version: vrrp.Version2, VRID: liveVRID, Priority: priority, Interval: time.Second,
 			Addresses:      []netip.Addr{netip.MustParsePrefix(liveAddress).Addr()},
-			Authentication: authentication(livePass),
+			Authentication: passwordOf(livePass),
 		}, source, transport.Group())
 		if err == nil {
 			err = r.sender.Send(index, source, payload)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"takeover/daemon/config"
 	"takeover/daemon/vrrp"
 )
 
@@ -71,8 +73,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// newLab builds the network, and has the test skipped where it cannot be.
+// newLab builds the network of two nodes, and has the test skipped where it
+// cannot be.
 func newLab(t testing.TB) *lab {
+	t.Helper()
+	return newLabOf(t, 2)
+}
+
+// newLabOf builds the network of that many nodes.
+func newLabOf(t testing.TB, nodes int) *lab {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("skipped: root is needed to make network namespaces")
@@ -85,25 +94,29 @@ func newLab(t testing.TB) *lab {
 	names := fmt.Sprintf("vipd-%d-%d-", os.Getpid(), liveNumber.next)
 	liveNumber.Unlock()
 	l := &lab{t: t, dir: t.TempDir(), names: names}
-	for _, host := range []string{"1", "2", "switch"} {
+	var numbers []string
+	for n := range nodes {
+		numbers = append(numbers, strconv.Itoa(n+1))
+	}
+	for _, host := range append(slices.Clone(numbers), "switch") {
 		l.ip("netns", "add", names+host)
 		t.Cleanup(func() { l.ip("netns", "del", names+host) })
 		l.ip("-n", names+host, "link", "set", "lo", "up")
 	}
 	l.ip("-n", names+"switch", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
 	l.ip("-n", names+"switch", "link", "set", "br0", "up")
-	for _, n := range []string{"1", "2"} {
+	for _, n := range numbers {
 		l.ip("link", "add", "p"+n, "netns", names+"switch", "type", "veth", "peer", "name", "eth0", "netns", names+n)
 		l.ip("-n", names+"switch", "link", "set", "p"+n, "master", "br0", "up")
 		l.ip("-n", names+n, "addr", "add", "10.9.0."+n+"/24", "dev", "eth0")
 		l.ip("-n", names+n, "link", "set", "eth0", "up")
 	}
-	for _, n := range []string{"1", "2"} {
+	for _, n := range numbers {
 		l.await(5*time.Second, "eth0 of node "+n+" is up", func() bool {
 			return strings.Contains(l.output("-n", names+n, "link", "show", "eth0"), "state UP")
 		})
 	}
-	l.seen = l.capture()
+	l.seen = l.capture(nodes)
 	l.startCanary()
 	return l
 }
@@ -218,13 +231,25 @@ func (l *lab) vipdWith(n int, configuration string) *subject {
 // keepalived starts keepalived in node n.
 func (l *lab) keepalived(n, priority int) *subject {
 	l.t.Helper()
+	return l.keepalivedWith(n, l.configure(n, priority, "", ""))
+}
+
+// keepalivedWith starts keepalived with a configuration.
+func (l *lab) keepalivedWith(n int, configuration string) *subject {
+	l.t.Helper()
+	return l.keepalivedLogging(n, configuration, "-D")
+}
+
+// keepalivedLogging is keepalivedWith, with flags that say what it logs.
+func (l *lab) keepalivedLogging(n int, configuration string, flags ...string) *subject {
+	l.t.Helper()
 	path, err := exec.LookPath("keepalived")
 	if err != nil {
 		l.t.Skip("skipped: keepalived is not installed")
 	}
 	pid := filepath.Join(l.dir, fmt.Sprintf("%d.pid", n))
-	return l.start(n, pid, path, "-n", "-l", "-D", "-P", "-f", l.configure(n, priority, "", ""),
-		"-p", pid, "-r", pid+".vrrp")
+	return l.start(n, pid, path, append(flags, "-n", "-l", "-P", "-f", configuration,
+		"-p", pid, "-r", pid+".vrrp", "-b", pid+".bfd", "-c", pid+".checkers")...)
 }
 
 func (l *lab) start(n int, pid, path string, arguments ...string) *subject {
@@ -331,12 +356,14 @@ func (s *subject) awaitLogTimes(text string, times int) {
 }
 
 // frame is something observed on the switch: an advertisement or a gratuitous
-// ARP for the virtual address.
+// ARP.
 type frame struct {
 	at            time.Time // the kernel's
 	node          int
 	advertisement bool
+	vrid          uint8 // of an advertisement
 	priority      uint8
+	address       netip.Addr // that is announced
 }
 
 // capture observes the ports of the switch.
@@ -347,7 +374,7 @@ type capture struct {
 }
 
 // capture starts observing, until the test ends.
-func (l *lab) capture() *capture {
+func (l *lab) capture(nodes int) *capture {
 	c := &capture{more: make(chan struct{})}
 	fd := make(chan int)
 	go func() {
@@ -360,7 +387,7 @@ func (l *lab) capture() *capture {
 		l.t.FailNow()
 	}
 	ports := map[int]int{}
-	for _, n := range []int{1, 2} {
+	for n := 1; n <= nodes; n++ {
 		text := l.output("netns", "exec", l.names+"switch", "cat", fmt.Sprintf("/sys/class/net/p%d/ifindex", n))
 		index, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil {
@@ -443,13 +470,15 @@ func timestamp(control []byte) time.Time {
 
 func parseFrame(b []byte) (frame, bool) {
 	const ethernet = 14
-	vip := netip.MustParsePrefix(liveAddress).Addr().As4()
 	switch {
 	case len(b) >= ethernet+20+8 && b[12] == 8 && b[13] == 0 && b[ethernet+9] == 112:
-		a, err := vrrp.Decode(b[ethernet+20:ethernet+int(binary.BigEndian.Uint16(b[ethernet+2:]))], netip.Addr{}, netip.Addr{})
-		return frame{advertisement: true, priority: a.Priority}, err == nil
-	case len(b) >= ethernet+28 && b[12] == 8 && b[13] == 6 && bytes.Equal(b[28:32], vip[:]) && bytes.Equal(b[38:42], vip[:]):
-		return frame{}, true
+		source := netip.AddrFrom4([4]byte(b[ethernet+12:]))
+		destination := netip.AddrFrom4([4]byte(b[ethernet+16:]))
+		payload := b[ethernet+20 : ethernet+int(binary.BigEndian.Uint16(b[ethernet+2:]))]
+		a, err := vrrp.Decode(payload, source, destination)
+		return frame{advertisement: true, vrid: a.VRID, priority: a.Priority}, err == nil
+	case len(b) >= ethernet+28 && b[12] == 8 && b[13] == 6 && bytes.Equal(b[28:32], b[38:42]):
+		return frame{address: netip.AddrFrom4([4]byte(b[28:]))}, true
 	}
 	return frame{}, false
 }
@@ -492,9 +521,15 @@ func (l *lab) awaitFrame(mark int, bound time.Duration, what string, match func(
 }
 
 func announcementOf(node int) func(frame) bool {
-	return func(f frame) bool { return f.node == node && !f.advertisement }
+	address := netip.MustParsePrefix(liveAddress).Addr()
+	return func(f frame) bool { return f.node == node && f.address == address }
 }
 
 func advertisementOf(node int, priority uint8) func(frame) bool {
 	return func(f frame) bool { return f.node == node && f.advertisement && f.priority == priority }
+}
+
+// passwordOf is the authentication by a password.
+func passwordOf(password string) vrrp.Authentication {
+	return authentication(config.Instance{AuthType: config.AuthPassword, AuthPass: password})
 }

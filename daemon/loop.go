@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
+	"takeover/daemon/bfdrun"
 	"takeover/daemon/config"
 	"takeover/daemon/netif"
 	"takeover/daemon/track"
@@ -18,6 +20,7 @@ import (
 // loop owns the virtual routers. Everything in it belongs to the goroutine
 // that called run, except wake and the readable flags of attachments.
 type loop struct {
+	config  *config.Config
 	logger  *slog.Logger
 	network network
 	alarm   alarm
@@ -30,9 +33,22 @@ type loop struct {
 
 	attachments map[string]*attachment // by the interface's name
 	ordered     []*attachment          // the same, in the configuration's order
+	listeners   []*listener            // of all attachments
 	instances   []*instance
+	units       []*unit // of the instances
+	agenda      agenda
 
-	wake     chan struct{} // some attachment is readable
+	// withholding says that actions other than advertisements are withheld.
+	withholding bool
+	withheld    []withheld
+
+	renewals []*instance     // Actives whose leases are to be renewed
+	batch    []netif.Address // reused
+	batchOf  []*instance     // reused: whose they are
+	actions  []vrrp.Action   // reused: of one member of a group
+	heard    vrrp.Advertisement
+
+	wake     chan struct{} // some listener is readable
 	alarmSet time.Time     // what the alarm is set to; zero: stopped
 	// settled says that the first tables were applied: before that, no
 	// instance starts, and afterwards each change is judged.
@@ -45,11 +61,13 @@ type loop struct {
 type inputs struct {
 	events  <-chan netif.Event
 	results <-chan track.Result
+	bfd     <-chan bfdrun.Event
 }
 
 // newLoop builds the instances of c. Nothing is opened yet.
-func newLoop(c *config.Config, logger *slog.Logger, n network, a alarm) *loop {
+func newLoop(c *config.Config, logger *slog.Logger, n network, a alarm) (*loop, error) {
 	l := &loop{
+		config:      c,
 		logger:      logger,
 		network:     n,
 		alarm:       a,
@@ -58,37 +76,87 @@ func newLoop(c *config.Config, logger *slog.Logger, n network, a alarm) *loop {
 		attachments: make(map[string]*attachment),
 		wake:        make(chan struct{}, 1),
 	}
-	scripts := make(map[string]config.Script, len(c.Scripts))
-	for _, s := range c.Scripts {
-		scripts[s.Name] = s
-	}
+	byName := make(map[string]*instance, len(c.Instances))
 	for _, configured := range c.Instances {
-		l.add(configured, scripts)
+		i, err := l.add(configured)
+		if err != nil {
+			return nil, fmt.Errorf("%s: vrrp_instance %s: %w", configured.Position, configured.Name, err)
+		}
+		byName[configured.Name] = i
 	}
-	return l
+	for _, group := range c.Groups {
+		members := make([]*instance, len(group.Members))
+		for n, name := range group.Members {
+			members[n] = byName[name]
+		}
+		l.join(members)
+	}
+	return l, nil
 }
 
 // add builds one instance and joins it to the interfaces it names.
-func (l *loop) add(configured config.Instance, scripts map[string]config.Script) {
-	i := &instance{config: configured, on: l.attach(configured.Interface)}
-	i.on.senders = append(i.on.senders, i)
-	i.on.trackers = append(i.on.trackers, i)
-	for _, address := range configured.VirtualAddresses {
-		v := virtual{
-			prefix: address.Prefix,
-			label:  address.Label,
-			on:     l.attach(cmp.Or(address.Device, configured.Interface)),
-			owner:  i,
-		}
-		v.on.carried = append(v.on.carried, v)
-		v.on.addTracker(i)
+func (l *loop) add(configured config.Instance) (*instance, error) {
+	sealed, err := sealOf(configured)
+	if err != nil {
+		return nil, err
+	}
+	i := &instance{
+		config: configured, on: l.attach(configured.Interface), lease: leaseOf(configured), seal: sealed,
+		peers: peersOf(configured), startupDelay: l.config.Global.StartupDelay,
+	}
+	i.unit = &unit{members: []*instance{i}}
+	l.units = append(l.units, i.unit)
+	l.listenFor(i)
+	i.on.addTracker(i)
+	for _, address := range slices.Concat(configured.VirtualAddresses, configured.ExcludedAddresses) {
+		v := &virtual{prefix: address.Prefix, config: address, on: l.carrierOf(i, address), owner: i}
+		v.on.carry(v)
 		i.virtuals = append(i.virtuals, v)
 	}
-	i.tracked = trackedBy(configured, scripts)
+	i.tracked = trackedBy(configured, l.config)
 	for _, t := range configured.TrackInterfaces {
 		l.attach(t.Name).addTracker(i)
 	}
 	l.instances = append(l.instances, i)
+	return i, nil
+}
+
+// listenFor finds or makes the instance's listener. With a virtual router MAC
+// it is on the macvlan: what comes from another router with the same MAC
+// address, the kernel delivers only there.
+func (l *loop) listenFor(i *instance) {
+	w, on := wayOf(i.config), i.on
+	if i.vmac = l.vmacOf(i.config, i.on); i.vmac != nil {
+		w.base, on = i.on, i.vmac
+		if i.config.VMAC.TransmitBase {
+			w.through = i.on
+		}
+		i.vmac.addTracker(i)
+	}
+	i.listener = l.listener(on, w)
+	i.listener.add(i)
+	i.to = i.destinations()
+}
+
+// carrierOf is the interface that carries an address.
+func (l *loop) carrierOf(i *instance, address config.VirtualAddress) *attachment {
+	device := cmp.Or(address.Device, i.config.Interface)
+	if i.vmac != nil && device == i.config.Interface && address.Prefix.Addr().Is6() == i.config.IPv6 {
+		return i.vmac
+	}
+	return l.attach(device)
+}
+
+// listener finds or makes the listener of that way on a.
+func (l *loop) listener(a *attachment, w way) *listener {
+	n := slices.IndexFunc(a.listeners, func(s *listener) bool { return s.way == w })
+	if n >= 0 {
+		return a.listeners[n]
+	}
+	s := &listener{way: w, on: a}
+	a.listeners = append(a.listeners, s)
+	l.listeners = append(l.listeners, s)
+	return s
 }
 
 // attach finds the interface of that name, or begins to know it.
@@ -107,10 +175,19 @@ func (l *loop) attach(name string) *attachment {
 // can start do so.
 func (l *loop) start(now time.Time, tables netif.Resynchronized) error {
 	l.apply(tables)
+	for _, a := range l.ordered {
+		if err := l.ensure(a); err != nil {
+			return err
+		}
+	}
 	for _, i := range l.instances {
 		if err := i.missing(); err != nil {
 			return err
 		}
+		i.noteNative()
+	}
+	if err := l.network.deny(l.denied()); err != nil {
+		return err
 	}
 	for _, a := range l.ordered {
 		if err := l.open(now, a); err != nil {
@@ -131,6 +208,26 @@ func (l *loop) start(now time.Time, tables netif.Resynchronized) error {
 		}
 	}
 	return nil
+}
+
+// denied are the addresses whose packets are not accepted (Accept_Mode false).
+func (l *loop) denied() []netip.Addr {
+	var denied []netip.Addr
+	for _, i := range l.instances {
+		for _, v := range i.virtuals {
+			if !i.config.Accept && !i.isOwner() && !slices.Contains(denied, v.prefix.Addr()) {
+				denied = append(denied, v.prefix.Addr())
+			}
+		}
+	}
+	return denied
+}
+
+// noteNative marks the addresses of an owner that are there already.
+func (i *instance) noteNative() {
+	for _, v := range i.virtuals {
+		v.native = i.isOwner() && v.on.has(v.prefix)
+	}
 }
 
 // missing names the first interface that the instance needs and that is not
@@ -174,7 +271,8 @@ func (l *loop) removeLeftovers(i *instance) {
 			if found.Addr() != v.prefix.Addr() {
 				continue
 			}
-			if err := l.network.remove(v.on.link.Index, found); err != nil {
+			leftover := netif.Address{Index: v.on.link.Index, Prefix: found}
+			if err := errorAt(l.network.remove([]netif.Address{leftover}), 0); err != nil {
 				l.logger.Error("leftover address not removed", "instance", i.config.Name, "error", err)
 				continue
 			}
@@ -205,6 +303,8 @@ func (l *loop) run(ctx context.Context, in inputs) {
 			l.happened(time.Now(), event)
 		case result := <-in.results:
 			l.checked(time.Now(), result)
+		case event := <-in.bfd:
+			l.bfdChanged(time.Now(), event)
 		}
 	}
 }
@@ -217,16 +317,14 @@ const headStart = 500 * time.Microsecond
 
 // earliest is the first deadline, and when to wake for it.
 func (l *loop) earliest() (deadline, wake time.Time) {
-	var first *instance
-	for _, i := range l.instances {
-		if d, running := i.deadline(); running && (first == nil || d.Before(deadline)) {
-			first, deadline = i, d
-		}
+	u := l.agenda.first()
+	switch {
+	case u == nil:
+		return time.Time{}, time.Time{}
+	case u.isBackup():
+		return u.deadline, u.deadline.Add(-headStart)
 	}
-	if first != nil && first.state() == vrrp.Backup {
-		return deadline, deadline.Add(-headStart)
-	}
-	return deadline, deadline
+	return u.deadline, u.deadline
 }
 
 // setAlarm sets the alarm to when the loop must wake next.
@@ -258,36 +356,57 @@ func (l *loop) expire() {
 		l.waitUntil(deadline)
 		l.receiveAll()
 	}
-	for _, i := range l.instances {
+	for u := l.agenda.first(); u != nil; u = l.agenda.first() {
 		now := time.Now()
-		if deadline, running := i.deadline(); running && !now.Before(deadline) {
-			l.step(now, i, vrrp.TimerExpired{})
+		if now.Before(u.deadline.Add(-u.early())) {
+			break
 		}
+		l.expired(laterOf(now, u.deadline), u)
+	}
+	l.renew(time.Now())
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// expired steps a unit whose deadline has come.
+func (l *loop) expired(now time.Time, u *unit) {
+	i := u.members[0]
+	wasActive := i.state() == vrrp.Active
+	l.step(now, i, vrrp.TimerExpired{})
+	if wasActive {
+		l.renewal(u)
 	}
 }
 
-func (i *instance) deadline() (time.Time, bool) {
-	if i.router == nil {
-		return time.Time{}, false
-	}
-	return i.router.Deadline()
-}
-
-// judge brings an instance to what its faults and weights ask for.
+// judge brings an instance, and those in its sync group, to what faults and
+// weights ask for.
 func (l *loop) judge(now time.Time, i *instance) {
 	if !l.settled {
 		return
 	}
-	fault, running := i.fault(), i.state() != vrrp.Initialize
+	u := i.unit
+	failed, fault := u.fault()
 	switch {
-	case fault != "" && running:
-		l.step(now, i, vrrp.Shutdown{Reason: fault})
+	case failed != nil && u.started:
+		l.shutdown(now, failed, fault)
 		return
-	case fault != "":
+	case failed != nil:
 		return
-	case !running:
-		l.startup(now, i)
+	case !u.started:
+		l.startup(now, u)
 	}
+	for _, i := range u.members {
+		l.prioritize(now, i)
+	}
+}
+
+// prioritize tells a virtual router of its priority, if that changed.
+func (l *loop) prioritize(now time.Time, i *instance) {
 	if priority := i.effectivePriority(); i.router != nil && priority != i.priority {
 		l.logger.Info("priority changed", "instance", i.config.Name, "from", i.priority, "to", priority)
 		i.priority = priority
@@ -295,23 +414,15 @@ func (l *loop) judge(now time.Time, i *instance) {
 	}
 }
 
-// startup starts an instance that has no fault, with the primary address and
-// the priority of now.
-func (l *loop) startup(now time.Time, i *instance) {
-	if err := i.build(i.on.source); err != nil {
-		l.logger.Error("virtual router not built", "instance", i.config.Name, "error", err)
+// startup starts a unit that has no fault, with the primary addresses and the
+// priorities of now.
+func (l *loop) startup(now time.Time, u *unit) {
+	if err := u.build(); err != nil {
+		l.logger.Error("virtual router not built", "instance", u.members[0].config.Name, "error", err)
 		return
 	}
-	l.step(now, i, vrrp.Startup{})
-}
-
-// checked applies the result of a script.
-func (l *loop) checked(now time.Time, result track.Result) {
-	l.logger.Info("script result", "script", result.Name, "up", result.Up,
-		"status", result.Status, "took", result.Took)
-	for _, i := range l.instances {
-		if i.setState(scriptName(result.Name), stateOf(result.Up)) {
-			l.judge(now, i)
-		}
+	u.started = true
+	for _, i := range u.members {
+		l.step(now, i, vrrp.Startup{})
 	}
 }

@@ -8,40 +8,33 @@ import (
 	"slices"
 	"time"
 
-	"takeover/daemon/transport"
+	"takeover/daemon/netif"
 	"takeover/daemon/vrrp"
 )
 
-// step steps a machine and performs its actions. A packet's time of arrival may
-// lie before the last event; the machine's time does not go back.
-func (l *loop) step(now time.Time, i *instance, event vrrp.Event) {
-	if now.Before(i.latest) {
-		now = i.latest
+// perform does the actions in their order, except that addresses are set in
+// batches, each announced as soon as it is set; see takeover. A failed action
+// is logged and does not keep the following ones from being done.
+func (l *loop) perform(now time.Time, i *instance, actions []vrrp.Action) {
+	if l.withholding {
+		l.withhold(now, i, actions)
+		return
 	}
-	i.latest = now
-	l.perform(now, i, i.router.Step(now, event))
+	l.performNow(now, i, actions)
 }
 
-// perform does the actions in their order. A failed action is logged and does
-// not keep the following ones from being done.
-func (l *loop) perform(now time.Time, i *instance, actions []vrrp.Action) {
-	for _, action := range actions {
+func (l *loop) performNow(now time.Time, i *instance, actions []vrrp.Action) {
+	for n := 0; n < len(actions); n++ {
 		var err error
-		switch a := action.(type) {
+		switch a := actions[n].(type) {
 		case vrrp.SendAdvertisement:
-			err = i.send(a.Advertisement)
+			err = i.send(now, a.Advertisement)
 		case vrrp.SetAddress:
-			err = i.onVirtual(a.Address, func(v virtual) error {
-				return l.network.set(v.on.link.Index, v.prefix, v.label)
-			})
+			n += l.takeover(now, i, actions[n:]) - 1
 		case vrrp.RemoveAddress:
-			err = i.onVirtual(a.Address, func(v virtual) error {
-				return l.network.remove(v.on.link.Index, v.prefix)
-			})
+			n += l.removeAll(now, i, actions[n:]) - 1
 		case vrrp.Announce:
-			err = i.onVirtual(a.Address, func(v virtual) error {
-				return v.on.announcer.Announce(a.Address, a.Count)
-			})
+			err = i.announce(a)
 		case vrrp.Discard:
 			l.refused(now, i.config.Name, &i.refusals, a.Source, a.Refusal, "")
 		case vrrp.StateChanged:
@@ -50,33 +43,134 @@ func (l *loop) perform(now time.Time, i *instance, actions []vrrp.Action) {
 				"from", a.From.String(), "to", a.To.String(), "reason", a.Reason)
 		}
 		if err != nil {
-			l.failed(now, i, action, err)
+			l.failed(now, i, actions[n], err)
 		}
 	}
 }
 
-// send encodes and sends an advertisement.
-func (i *instance) send(a vrrp.Advertisement) error {
-	if i.on.conn == nil {
-		return fmt.Errorf("send on %s: not open", i.on.name)
+// batchMax is how many addresses are set at once before the first of them is
+// announced: the kernel takes some microseconds for each.
+const batchMax = 32
+
+// takeover sets the addresses at the head of actions and announces them, and
+// returns how many actions that were. The first address goes alone and the
+// batches then grow, so that no announcement waits for more addresses than
+// have been announced already.
+func (l *loop) takeover(now time.Time, i *instance, actions []vrrp.Action) int {
+	done, size := 0, 1
+	for done < len(actions) && isTaking(actions[done]) {
+		batch := l.batch[:0]
+		end := done
+		for end < len(actions) && isTaking(actions[end]) {
+			if set, is := actions[end].(vrrp.SetAddress); is {
+				if len(batch) == size {
+					break
+				}
+				batch = append(batch, i.addressOf(set.Address))
+			}
+			end++
+		}
+		l.batch = batch
+		failures := l.network.set(batch)
+		l.announceSet(now, i, actions[done:end], failures)
+		done, size = end, min(2*size, batchMax)
 	}
-	payload, err := vrrp.Encode(a, i.on.source, transport.Group())
-	if err != nil {
-		return fmt.Errorf("send on %s: %w", i.on.name, err)
-	}
-	return i.on.conn.Send(payload)
+	return done
 }
 
-// onVirtual does f for a virtual address whose interface is there and open.
-func (i *instance) onVirtual(address netip.Addr, f func(virtual) error) error {
-	n := slices.IndexFunc(i.virtuals, func(v virtual) bool { return v.prefix.Addr() == address })
-	switch {
-	case n < 0:
-		return fmt.Errorf("%s is not a virtual address of %s", address, i.config.Name)
-	case i.virtuals[n].on.announcer == nil:
-		return fmt.Errorf("interface %s of %s is not open", i.virtuals[n].on.name, address)
+// isTaking reports whether the action belongs to taking addresses.
+func isTaking(action vrrp.Action) bool {
+	switch action.(type) {
+	case vrrp.SetAddress, vrrp.Announce:
+		return true
 	}
-	return f(i.virtuals[n])
+	return false
+}
+
+// announceSet announces what could be set.
+func (l *loop) announceSet(now time.Time, i *instance, actions []vrrp.Action, failures []error) {
+	n := -1
+	for _, action := range actions {
+		switch a := action.(type) {
+		case vrrp.SetAddress:
+			n++
+			if err := errorAt(failures, n); err != nil {
+				l.failed(now, i, action, err)
+			}
+		case vrrp.Announce:
+			if n >= 0 && errorAt(failures, n) != nil {
+				continue
+			}
+			if err := i.announce(a); err != nil {
+				l.failed(now, i, action, err)
+			}
+		}
+	}
+}
+
+// errorAt is the nth error; a nil list has none.
+func errorAt(failures []error, n int) error {
+	if n < len(failures) {
+		return failures[n]
+	}
+	return nil
+}
+
+// removeAll removes the addresses at the head of actions in one batch, and
+// returns how many that were.
+func (l *loop) removeAll(now time.Time, i *instance, actions []vrrp.Action) (n int) {
+	batch := l.batch[:0]
+	for _, action := range actions {
+		remove, is := action.(vrrp.RemoveAddress)
+		if !is {
+			break
+		}
+		n++
+		if v := i.virtual(remove.Address); v == nil || !v.native {
+			batch = append(batch, i.addressOf(remove.Address))
+		}
+	}
+	l.batch = batch
+	for _, err := range l.network.remove(batch) {
+		if err != nil {
+			l.failed(now, i, actions[0], err)
+		}
+	}
+	return n
+}
+
+// addressOf is how a virtual address is set: on which interface, and for how
+// long. An address that is not the instance's cannot be set: index 0.
+func (i *instance) addressOf(address netip.Addr) netif.Address {
+	v := i.virtual(address)
+	if v == nil {
+		return netif.Address{Prefix: netip.PrefixFrom(address, address.BitLen())}
+	}
+	return v.address(i.lease)
+}
+
+// virtual finds a virtual address of the instance. Actions name them in their
+// order, so the next one is tried first.
+func (i *instance) virtual(address netip.Addr) *virtual {
+	for n := range i.virtuals {
+		at := (i.latestVirtual + n) % len(i.virtuals)
+		if i.virtuals[at].prefix.Addr() == address {
+			i.latestVirtual = at
+			return i.virtuals[at]
+		}
+	}
+	return nil
+}
+
+func (i *instance) announce(a vrrp.Announce) error {
+	v := i.virtual(a.Address)
+	switch {
+	case v == nil:
+		return fmt.Errorf("%s is not a virtual address of %s", a.Address, i.config.Name)
+	case v.on.announcer == nil:
+		return fmt.Errorf("interface %s of %s is not open", v.on.name, a.Address)
+	}
+	return v.on.announcer.Announce(a.Address, a.Count)
 }
 
 // failed logs a failed action, once a minute for each kind. That nothing can
@@ -99,24 +193,53 @@ func (l *loop) failed(now time.Time, i *instance, action vrrp.Action, err error)
 // for the removals of an instance that is not its own, then the rest.
 func (l *loop) release(reason string) {
 	now := time.Now()
-	rest := make(map[*instance][]vrrp.Action, len(l.instances))
-	for _, i := range l.instances {
-		if i.router == nil {
-			continue
+	l.withholding = true
+	for _, u := range l.units {
+		if u.started {
+			l.shutdown(now, u.members[0], reason)
 		}
-		actions := i.router.Step(now, vrrp.Shutdown{Reason: reason})
-		first := 0
-		for first < len(actions) && isAdvertisement(actions[first]) {
-			first++
-		}
-		l.perform(now, i, actions[:first])
-		rest[i] = actions[first:]
 	}
-	for _, i := range l.instances {
-		l.perform(now, i, rest[i])
+	l.withholding = false
+	for _, w := range l.withheld {
+		l.perform(now, w.of, w.actions)
 	}
 	for _, a := range l.ordered {
+		l.sumUp("", a.name, &a.refusals)
 		a.close()
+	}
+	l.releaseVMACs()
+	if len(l.denied()) > 0 {
+		if err := l.network.deny(nil); err != nil {
+			l.logger.Error("filter not removed", "error", err)
+		}
+	}
+	for _, i := range l.instances {
+		l.sumUp(i.config.Name, i.on.name, &i.refusals)
+	}
+}
+
+// withheld are actions that wait until all others have sent what they must.
+type withheld struct {
+	of      *instance
+	actions []vrrp.Action
+}
+
+// withhold performs the advertisements at the head of actions and keeps the
+// rest for later.
+func (l *loop) withhold(now time.Time, i *instance, actions []vrrp.Action) {
+	first := 0
+	for first < len(actions) && isAdvertisement(actions[first]) {
+		first++
+	}
+	l.performNow(now, i, actions[:first])
+	l.withheld = append(l.withheld, withheld{of: i, actions: slices.Clone(actions[first:])})
+}
+
+// sumUp logs what was refused since the start.
+func (l *loop) sumUp(instance, on string, refusals *throttle) {
+	for _, t := range refusals.totals() {
+		l.logger.Info("advertisements refused in all",
+			"instance", instance, "interface", on, "reason", t.reason, "total", t.count)
 	}
 }
 

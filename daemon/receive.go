@@ -16,12 +16,17 @@ import (
 // keep the timers waiting.
 const receiveMax = 1024
 
-// offsetVRID is where an advertisement has its VRID (RFC 3768 §5.3.3).
-const offsetVRID = 1
+// offsetVRID is where an advertisement has its VRID (RFC 9568 §5.2.3), and
+// headerBytesAH what is before it in an Authentication Header (RFC 2402 §2, with
+// HMAC-MD5-96).
+const (
+	offsetVRID    = 1
+	headerBytesAH = 24
+)
 
-// notify says from any goroutine that a is readable.
-func (l *loop) notify(a *attachment) {
-	a.readable.Store(true)
+// notify says from any goroutine that s is readable.
+func (l *loop) notify(s *listener) {
+	s.readable.Store(true)
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -30,97 +35,135 @@ func (l *loop) notify(a *attachment) {
 
 // receiveReadable takes what has arrived.
 func (l *loop) receiveReadable() {
-	for _, a := range l.ordered {
-		if a.readable.Swap(false) {
-			l.receive(a)
+	for _, s := range l.listeners {
+		if s.readable.Swap(false) {
+			l.receive(s)
 		}
 	}
 }
 
 // receiveAll takes what is pending, whether or not the poller has told so yet.
 func (l *loop) receiveAll() {
-	for _, a := range l.ordered {
-		l.receive(a)
+	for _, s := range l.listeners {
+		l.receive(s)
 	}
 }
 
-// receive takes what is pending on one interface.
-func (l *loop) receive(a *attachment) {
-	if a.conn == nil {
+// receive takes what is pending at one listener.
+func (l *loop) receive(s *listener) {
+	if s.conn == nil {
 		return
 	}
 	for range receiveMax {
-		datagram, err := a.conn.Receive()
+		datagram, err := s.conn.Receive()
 		var malformed *transport.HeaderError
 		switch {
 		case err == nil:
-			l.received(datagram.Arrived, a, datagram)
+			l.received(datagram.Arrived, s, datagram)
 		case errors.Is(err, transport.ErrEmpty):
 			return
 		case errors.As(err, &malformed):
-			l.refused(time.Now(), "", &a.refusals, malformed.Source, vrrp.RefusedLength, malformed.Detail)
+			l.refused(time.Now(), "", &s.on.refusals, malformed.Source, vrrp.RefusedLength, malformed.Detail)
 		default:
-			l.logger.Debug("receive failed", "interface", a.name, "error", err)
+			l.logger.Debug("receive failed", "interface", s.on.name, "error", err)
 			return
 		}
-		if a.conn == nil { // what was received closed it
+		if s.conn == nil { // what was received closed it
 			return
 		}
 	}
-	l.notify(a) // there may be more, and the poller reports arrivals only
+	l.notify(s) // there may be more, and the poller reports arrivals only
 }
 
 // received gives a packet to the instance that it is for. What is refused
 // before that is counted for the instance whose VRID it carries, if any.
-func (l *loop) received(now time.Time, a *attachment, d transport.Datagram) {
-	i := a.sender(d.Payload)
-	advertisement, refusal := accept(d)
-	if refusal == nil && i == nil {
-		refusal = &vrrp.RefusalError{
-			Refusal: vrrp.RefusedVRID, Detail: fmt.Sprintf("VRID %d", advertisement.VRID),
-		}
+func (l *loop) received(now time.Time, s *listener, d transport.Datagram) {
+	if s.isForAnother(d) {
+		return
 	}
+	i := s.instanceOf(d.Payload)
+	refusal := l.accept(now, s, i, d)
 	switch {
-	case refusal == nil:
-		if i.router != nil {
-			l.step(now, i, vrrp.Received{Source: d.Source, Advertisement: advertisement})
-		}
-	case i == nil:
-		l.refused(now, "", &a.refusals, d.Source, refusal.Refusal, refusal.Detail)
-	default:
+	case refusal != nil && i == nil:
+		l.refused(now, "", &s.on.refusals, d.Source, refusal.Refusal, refusal.Detail)
+	case refusal != nil:
 		l.refused(now, i.config.Name, &i.refusals, d.Source, refusal.Refusal, refusal.Detail)
+	case i == nil:
+		l.refused(now, "", &s.on.refusals, d.Source, vrrp.RefusedVRID, fmt.Sprintf("VRID %d", l.heard.VRID))
+	case i.router != nil:
+		l.step(now, i, vrrp.Received{Source: d.Source, Advertisement: l.heard})
 	}
 }
 
-// accept decodes an advertisement that came from the same link
-// (RFC 3768 §5.2.3, §7.1).
-func accept(d transport.Datagram) (vrrp.Advertisement, *vrrp.RefusalError) {
-	if d.TTL != transport.TTL {
-		return vrrp.Advertisement{}, &vrrp.RefusalError{
-			Refusal: vrrp.RefusedTTL, Detail: fmt.Sprintf("TTL %d", d.TTL),
+// isForAnother reports whether a unicast packet came to a socket for multicast
+// while there is one for unicast as well, which gets it too.
+func (s *listener) isForAnother(d transport.Datagram) bool {
+	return !s.unicast && !d.Destination.IsMulticast() && slices.ContainsFunc(s.on.listeners, func(other *listener) bool {
+		return other.unicast && other.is6 == s.is6 && other.isAH == s.isAH && other.conn != nil
+	})
+}
+
+// accept decodes into heard an advertisement that came from the same link, or
+// from a peer (RFC 9568 §5.1.1.3, §7.1), and whose seal is whole.
+func (l *loop) accept(now time.Time, s *listener, i *instance, d transport.Datagram) *vrrp.RefusalError {
+	if refusal := s.stranger(i, d); refusal != nil {
+		return refusal
+	}
+	payload := d.Payload
+	if i != nil {
+		var err error
+		if payload, err = i.seal.open(now, d); err != nil {
+			return refusalOf(err)
 		}
 	}
-	advertisement, err := vrrp.Decode(d.Payload, d.Source, d.Destination)
-	if err == nil {
-		return advertisement, nil
+	if err := vrrp.DecodeInto(&l.heard, payload, d.Source, d.Destination); err != nil {
+		return refusalOf(err)
 	}
-	var refusal *vrrp.RefusalError
-	if !errors.As(err, &refusal) {
-		refusal = &vrrp.RefusalError{Refusal: vrrp.RefusedLength, Detail: err.Error()}
-	}
-	return vrrp.Advertisement{}, refusal
+	return nil
 }
 
-// sender finds the instance on a that a packet's VRID names.
-func (a *attachment) sender(payload []byte) *instance {
-	if len(payload) <= offsetVRID {
+func refusalOf(err error) *vrrp.RefusalError {
+	if refusal, is := errors.AsType[*vrrp.RefusalError](err); is {
+		return refusal
+	}
+	return &vrrp.RefusalError{Refusal: vrrp.RefusedLength, Detail: err.Error()}
+}
+
+// stranger says why a packet comes from too far away or from nobody who may
+// send it. Multicast must not have crossed a router. Of unicast, the peer's
+// own bounds decide; from others it is refused where that is configured, and
+// by instances of multicast.
+func (s *listener) stranger(i *instance, d transport.Datagram) *vrrp.RefusalError {
+	switch {
+	case !s.unicast && d.TTL != transport.TTL:
+		return &vrrp.RefusalError{Refusal: vrrp.RefusedTTL, Detail: fmt.Sprintf("TTL %d", d.TTL)}
+	case !s.unicast && !d.Destination.IsMulticast():
+		return &vrrp.RefusalError{Refusal: vrrp.RefusedPeer, Detail: "sent to " + d.Destination.String() + " alone"}
+	case !s.unicast || i == nil:
 		return nil
 	}
-	n := slices.IndexFunc(a.senders, func(i *instance) bool { return i.config.VRID == payload[offsetVRID] })
-	if n < 0 {
+	peer, is := errors.AsType[*transport.PeerError](i.peers.Check(d.Source, d.TTL))
+	switch {
+	case !is:
+		return nil
+	case peer.IsPeer:
+		return &vrrp.RefusalError{Refusal: vrrp.RefusedTTL, Detail: peer.Detail}
+	case i.config.CheckUnicastSource:
+		return &vrrp.RefusalError{Refusal: vrrp.RefusedPeer, Detail: peer.Detail}
+	}
+	return nil
+}
+
+// instanceOf finds the instance that a packet's VRID names.
+func (s *listener) instanceOf(payload []byte) *instance {
+	offset := offsetVRID
+	if s.isAH {
+		offset += headerBytesAH
+	}
+	if len(payload) <= offset {
 		return nil
 	}
-	return a.senders[n]
+	return s.byVRID[payload[offset]]
 }
 
 // refused counts a refusal and logs it once a minute for each reason. Another

@@ -10,16 +10,15 @@ import (
 
 	"takeover/daemon/config"
 	"takeover/daemon/netif"
-	"takeover/daemon/track"
 	"takeover/daemon/transport"
 )
 
 const (
 	// eventsMax is how many link and address events may wait for the loop.
 	eventsMax = 256
-	// garbagePercent lets the heap, of a few megabytes at most, grow further
-	// between collections: they cost the takeover more than the memory.
-	garbagePercent = 800
+	// garbagePercent keeps the heap small: with so little garbage, collections
+	// are rare all the same, except under a flood of packets.
+	garbagePercent = 50
 )
 
 // Options say what Run does.
@@ -44,7 +43,7 @@ type Options struct {
 // it ended; what was held is released then, too.
 func Run(ctx context.Context, o Options) error {
 	debug.SetGCPercent(garbagePercent)
-	scripts, err := trackedScripts(o.Config, o.Logger)
+	tracking, err := newTrackers(o.Config, o.Logger)
 	if err != nil {
 		return err
 	}
@@ -81,7 +80,10 @@ func Run(ctx context.Context, o Options) error {
 			fail(err)
 		}
 	})
-	l := newLoop(o.Config, o.Logger, kernelNetwork{kernel}, alarm)
+	l, err := newLoop(o.Config, o.Logger, kernelNetwork{kernel}, alarm)
+	if err != nil {
+		return err
+	}
 	if err := l.startFrom(ctx, events); err != nil {
 		if asked.Err() != nil {
 			return nil
@@ -100,14 +102,14 @@ func Run(ctx context.Context, o Options) error {
 		}
 		parts.Go(func() { k.run(partsCtx) })
 	}
-	results := make(chan track.Result)
-	for _, script := range scripts {
-		parts.Go(func() { script.Run(partsCtx, results) })
-	}
+	in := tracking.run(partsCtx, &parts, o.Logger, fail)
+	in.events = events
+	// What reading the configuration took is given back.
+	debug.FreeOSMemory()
 	if o.Ready != nil {
 		o.Ready()
 	}
-	l.run(ctx, inputs{events: events, results: results})
+	l.run(ctx, in)
 	if asked.Err() == nil { // a part failed
 		return context.Cause(ctx)
 	}

@@ -1,6 +1,10 @@
 package daemon
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // throttleInterval is how often one reason is logged.
 const throttleInterval = time.Minute
@@ -35,4 +39,20 @@ func (t *throttle) count(now time.Time, reason string) (since, total uint64, log
 	since = o.total - o.logged
 	o.logged, o.at = o.total, now
 	return since, o.total, true
+}
+
+// totals are the reasons counted so far, in the alphabet's order.
+func (t *throttle) totals() []total {
+	all := make([]total, 0, len(t.reasons))
+	for reason, o := range t.reasons {
+		all = append(all, total{reason: reason, count: o.total})
+	}
+	slices.SortFunc(all, func(a, b total) int { return strings.Compare(a.reason, b.reason) })
+	return all
+}
+
+// total is how often a reason occurred.
+type total struct {
+	reason string
+	count  uint64
 }

@@ -1,25 +1,34 @@
 package daemon
 
 import (
-	"cmp"
-	"fmt"
-	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
 
+	"takeover/daemon/bfdrun"
 	"takeover/daemon/config"
 	"takeover/daemon/track"
+	"takeover/daemon/vrrp"
 )
 
-// tracked is one script or interface as one instance tracks it.
+// tracked is one thing as one instance tracks it.
 type tracked struct {
-	name    string // scriptName's or interfaceName's
+	name    string // scriptName's, interfaceName's, ...
 	failure string // what is said of it when it is down: "failed" or "down"
 	weight  track.Weight
+	// peer is the neighbor of a BFD session whose loss expires the timer;
+	// invalid of anything else.
+	peer netip.Addr
 }
 
 // fault is why the instance cannot run; empty when it can. An instance is held
-// until each script of weight 0 has returned once.
+// until whatever has weight 0 has returned once. The loss of a session that
+// expires the timer is no fault: a Backup could not take over from within one.
 func (t *tracked) fault() string {
 	switch {
+	case t.peer.IsValid() && t.weight.Value == 0:
+		return ""
 	case t.weight.Pending():
 		return t.name + " has not returned yet"
 	case t.weight.Fault() && t.weight.Reverse:
@@ -33,10 +42,14 @@ func (t *tracked) fault() string {
 // setState notes what is known of something tracked; false when the instance
 // does not track it.
 func (i *instance) setState(name string, state track.State) bool {
+	return i.note(name, func(w *track.Weight) { w.State = state })
+}
+
+func (i *instance) note(name string, set func(*track.Weight)) bool {
 	found := false
 	for _, t := range i.tracked {
 		if t.name == name {
-			t.weight.State = state
+			set(&t.weight)
 			found = true
 		}
 	}
@@ -50,16 +63,22 @@ func stateOf(isUp bool) track.State {
 	return track.Down
 }
 
-func scriptName(name string) string    { return "script " + name }
+func scriptName(name string) string    { return track.KindScript.String() + " " + name }
+func processName(name string) string   { return track.KindProcesses.String() + " " + name }
+func fileName(name string) string      { return track.KindFile.String() + " " + name }
 func interfaceName(name string) string { return "interface " + name }
+func bfdName(name string) string       { return "bfd " + name }
 
 // trackedBy is what the instance tracks, scripts first. A weight in the
 // instance goes before the script's own; Reverse is resolved by config.
-func trackedBy(i config.Instance, scripts map[string]config.Script) []*tracked {
+func trackedBy(i config.Instance, c *config.Config) []*tracked {
 	var all []*tracked
 	for _, t := range i.TrackScripts {
-		script := scripts[t.Name]
-		weight := track.Weight{Value: script.Weight, Reverse: t.Reverse}
+		weight := track.Weight{Reverse: t.Reverse}
+		n := slices.IndexFunc(c.Scripts, func(s config.Script) bool { return s.Name == t.Name })
+		if n >= 0 {
+			weight.Value = c.Scripts[n].Weight
+		}
 		if t.Weight != nil {
 			weight.Value = *t.Weight
 		}
@@ -69,43 +88,87 @@ func trackedBy(i config.Instance, scripts map[string]config.Script) []*tracked {
 		weight := track.Weight{Value: t.Weight, Reverse: t.Reverse}
 		all = append(all, &tracked{name: interfaceName(t.Name), failure: "down", weight: weight})
 	}
+	for _, t := range i.TrackProcesses {
+		all = append(all, &tracked{name: processName(t.Name), failure: "failed", weight: weightOf(t)})
+	}
+	for _, t := range i.TrackFiles {
+		all = append(all, &tracked{name: fileName(t.Name), failure: "failed", weight: weightOf(t)})
+	}
+	for _, t := range i.TrackBFDs {
+		one := &tracked{name: bfdName(t.Name), failure: "down", weight: weightOf(t)}
+		n := slices.IndexFunc(c.BFDs, func(b config.BFD) bool { return b.Name == t.Name })
+		if n >= 0 && i.BFDExpire != config.BFDExpireOff {
+			one.peer = c.BFDs[n].Neighbor.WithZone("")
+		}
+		all = append(all, one)
+	}
 	return all
 }
 
-// trackedScripts are the scripts that instances track, ready to run. With
-// enable_script_security, it is an error that one would run as root although
-// others than root could change it; otherwise that is logged.
-func trackedScripts(c *config.Config, logger *slog.Logger) ([]*track.Script, error) {
-	needed := make(map[string]bool)
-	for _, i := range c.Instances {
-		for _, t := range i.TrackScripts {
-			needed[t.Name] = true
+func weightOf(t config.Tracked) track.Weight {
+	return track.Weight{Value: t.Weight, Reverse: t.Reverse}
+}
+
+// checked applies the result of a script, of processes or of a file.
+func (l *loop) checked(now time.Time, result track.Result) {
+	l.logger.Info(result.Kind.String()+" result", result.Kind.String(), result.Name, "up", result.Up,
+		"status", result.Status, "number", result.Number, "took", result.Took)
+	name := result.Kind.String() + " " + result.Name
+	for _, i := range l.instances {
+		found := i.note(name, func(w *track.Weight) {
+			w.State = stateOf(result.Up)
+			if result.Kind == track.KindFile {
+				number := result.Number
+				w.Number = &number
+			}
+		})
+		if found {
+			l.judge(now, i)
 		}
 	}
-	var scripts []*track.Script
-	for _, s := range c.Scripts {
-		if !needed[s.Name] {
+}
+
+// bfdChanged applies what happened to a BFD session. Its loss expires the
+// timer of a Backup first, where that is configured: a lower priority that
+// follows from it must not delay the takeover. A neighbor that takes the
+// session down by itself has not failed (RFC 5882 §3.2).
+func (l *loop) bfdChanged(now time.Time, event bfdrun.Event) {
+	l.logger.Info("bfd session", "session", event.Name, "up", event.Up, "reason", event.Reason)
+	name := bfdName(event.Name)
+	for _, i := range l.instances {
+		if !i.setState(name, stateOf(event.Up)) {
 			continue
 		}
-		user, group := s.User, s.Group
-		if user == "" {
-			user, group = c.Global.ScriptUser, cmp.Or(group, c.Global.ScriptGroup)
-		}
-		credential, err := track.ResolveUser(user, group)
-		if err != nil {
-			return nil, fmt.Errorf("%s: vrrp_script %s: %w", s.Position, s.Name, err)
-		}
-		runsAsRoot := credential == nil || credential.Uid == 0
-		if problem := track.SecurityProblem(s.Command[0]); problem != nil && runsAsRoot {
-			if c.Global.EnableScriptSecurity {
-				return nil, fmt.Errorf("%s: vrrp_script %s is not run as root: %w", s.Position, s.Name, problem)
+		for _, t := range i.tracked {
+			if t.name == name && t.peer.IsValid() && !event.Up && !event.Administrative && i.router != nil {
+				l.step(now, i, vrrp.PeerLost{Address: t.peer})
 			}
-			logger.Warn("script may be changed by others than root", "script", s.Name, "problem", problem)
 		}
-		scripts = append(scripts, &track.Script{
-			Name: s.Name, Command: s.Command, Interval: s.Interval, Timeout: s.Timeout,
-			Rise: s.Rise, Fall: s.Fall, InitFail: s.InitFail, Credential: credential,
-		})
+		l.judge(now, i)
 	}
-	return scripts, nil
+}
+
+// needed are the names of what any instance tracks, of one sort.
+func needed(c *config.Config, names func(config.Instance) []string) map[string]bool {
+	all := make(map[string]bool)
+	for _, i := range c.Instances {
+		maps.Copy(all, setOf(names(i)))
+	}
+	return all
+}
+
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+func namesOf(tracked []config.Tracked) []string {
+	names := make([]string, len(tracked))
+	for n, t := range tracked {
+		names[n] = t.Name
+	}
+	return names
 }

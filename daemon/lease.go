@@ -1,0 +1,86 @@
+package daemon
+
+import (
+	"net/netip"
+	"time"
+
+	"takeover/daemon/config"
+	"takeover/daemon/vrrp"
+)
+
+// leaseLate is how much later than a lease's end the kernel removes the
+// address: it looks for ended leases at times of its own.
+const leaseLate = 200 * time.Millisecond
+
+// leaseOf is how long the instance's addresses are set for, 0 for good. Where
+// nothing is configured it is the longest time in whole seconds that surely
+// ends before a Backup takes over, but none that one late renewal would end.
+// Nobody renews for an address owner: its addresses are the interface's own.
+func leaseOf(i config.Instance) time.Duration {
+	switch {
+	case i.VIPLease == config.LeaseOff || i.Priority == ownerPriority:
+		return 0
+	case i.VIPLease != config.LeaseAutomatic:
+		return i.VIPLease
+	}
+	adverts := time.Duration(i.DownTimerAdverts)
+	if adverts == 0 {
+		adverts = 3
+	}
+	lease := (adverts*i.AdvertInterval - leaseLate).Truncate(time.Second)
+	if lease < 2*i.AdvertInterval {
+		return 0
+	}
+	return lease
+}
+
+// leaseAhead is how much earlier than its own time a lease is renewed when
+// another is due: one batch then serves both.
+const leaseAhead = 8 // parts of the lease
+
+// renewal notes that the leases of Actives are to be renewed: its loop runs, and
+// has just advertised.
+func (l *loop) renewal(u *unit) {
+	for _, i := range u.members {
+		if i.lease > 0 && i.state() == vrrp.Active {
+			l.renewals = append(l.renewals, i)
+		}
+	}
+}
+
+// renew renews the leases that are due, in one batch, after everything that
+// the other side waits for. What the kernel has removed meanwhile it sets
+// again, and the watch of addresses then says so; see restore.
+func (l *loop) renew(now time.Time) {
+	if len(l.renewals) == 0 {
+		return
+	}
+	batch, of := l.batch[:0], l.batchOf[:0]
+	for _, i := range l.renewals {
+		if now.Sub(i.renewed) < i.lease/leaseAhead || i.state() != vrrp.Active {
+			continue
+		}
+		i.renewed = now
+		for _, v := range i.virtuals {
+			batch = append(batch, v.address(i.lease))
+			of = append(of, i)
+		}
+	}
+	l.renewals = l.renewals[:0]
+	l.batch, l.batchOf = batch, of
+	for n, err := range l.network.renew(batch) {
+		if err != nil {
+			l.leaseFailed(now, of[n], batch[n].Prefix, err)
+		}
+	}
+}
+
+// leaseFailed is an alarm: the kernel will take the address away from an
+// Active that is well.
+func (l *loop) leaseFailed(now time.Time, i *instance, address netip.Prefix, err error) {
+	since, _, log := i.failures.count(now, "renew")
+	if log {
+		l.logger.Error("lease of a virtual address not renewed", "instance", i.config.Name,
+			"address", address, "times", since, "error", err)
+	}
+}

@@ -1,0 +1,152 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"takeover/daemon/bfdrun"
+	"takeover/daemon/config"
+	"takeover/daemon/track"
+)
+
+// trackers are the parts that report what instances track.
+type trackers struct {
+	scripts   []*track.Script
+	processes []*track.Processes
+	files     []*track.File
+	neighbors []bfdrun.Neighbor
+}
+
+// newTrackers are those for all that instances track. What nobody tracks is
+// left out.
+func newTrackers(c *config.Config, logger *slog.Logger) (trackers, error) {
+	scripts, err := trackedScripts(c, logger)
+	if err != nil {
+		return trackers{}, err
+	}
+	all := trackers{scripts: scripts, processes: trackedProcesses(c), neighbors: neighbors(c)}
+	wanted := needed(c, func(i config.Instance) []string { return namesOf(i.TrackFiles) })
+	for _, f := range c.Files {
+		if !wanted[f.Name] {
+			continue
+		}
+		file := &track.File{Name: f.Name, Path: f.Path, Init: f.Init, Overwrite: f.Overwrite}
+		if err := file.Prepare(); err != nil {
+			return trackers{}, fmt.Errorf("%s: track_file %s: %w", f.Position, f.Name, err)
+		}
+		all.files = append(all.files, file)
+	}
+	return all, nil
+}
+
+// run starts them all. fail is called when one cannot go on.
+func (t trackers) run(ctx context.Context, parts *sync.WaitGroup, logger *slog.Logger, fail func(error)) inputs {
+	results := make(chan track.Result)
+	sessions := make(chan bfdrun.Event)
+	note := func(err error) { logger.Warn("tracking", "error", err) }
+	start := func(is bool, run func() error) {
+		if is {
+			parts.Go(func() {
+				if err := run(); err != nil {
+					fail(err)
+				}
+			})
+		}
+	}
+	for _, script := range t.scripts {
+		parts.Go(func() { script.Run(ctx, results) })
+	}
+	start(len(t.processes) > 0, func() error { return track.WatchProcesses(ctx, t.processes, results, note) })
+	start(len(t.files) > 0, func() error { return track.WatchFiles(ctx, t.files, results, note) })
+	start(len(t.neighbors) > 0, func() error { return bfdrun.Run(ctx, t.neighbors, sessions, logger) })
+	return inputs{results: results, bfd: sessions}
+}
+
+// trackedScripts are the scripts that instances track, ready to run. With
+// enable_script_security, it is an error that one would run as root although
+// others than root could change it; otherwise that is logged.
+func trackedScripts(c *config.Config, logger *slog.Logger) ([]*track.Script, error) {
+	wanted := needed(c, func(i config.Instance) []string {
+		var names []string
+		for _, t := range i.TrackScripts {
+			names = append(names, t.Name)
+		}
+		return names
+	})
+	var scripts []*track.Script
+	for _, s := range c.Scripts {
+		if !wanted[s.Name] {
+			continue
+		}
+		user, group := s.User, s.Group
+		if user == "" {
+			user, group = c.Global.ScriptUser, cmp.Or(group, c.Global.ScriptGroup)
+		}
+		credential, err := track.ResolveUser(user, group)
+		if err != nil {
+			return nil, fmt.Errorf("%s: vrrp_script %s: %w", s.Position, s.Name, err)
+		}
+		runsAsRoot := credential == nil || credential.Uid == 0
+		if problem := track.SecurityProblem(s.Command[0]); problem != nil && runsAsRoot {
+			if c.Global.EnableScriptSecurity {
+				return nil, fmt.Errorf("%s: vrrp_script %s is not run as root: %w", s.Position, s.Name, problem)
+			}
+			logger.Warn("script may be changed by others than root", "script", s.Name, "problem", problem)
+		}
+		scripts = append(scripts, &track.Script{
+			Name: s.Name, Command: s.Command, Interval: s.Interval, Timeout: s.Timeout,
+			Rise: s.Rise, Fall: s.Fall, InitFail: s.InitFail, Credential: credential,
+		})
+	}
+	return scripts, nil
+}
+
+func trackedProcesses(c *config.Config) []*track.Processes {
+	wanted := needed(c, func(i config.Instance) []string { return namesOf(i.TrackProcesses) })
+	var all []*track.Processes
+	for _, p := range c.Processes {
+		if !wanted[p.Name] {
+			continue
+		}
+		all = append(all, &track.Processes{
+			Name: p.Name, Command: p.Command, FullCommand: p.FullCommand, Match: parameterMatch(p.Match),
+			Parameters: p.Parameters, Quorum: p.Quorum, QuorumMax: p.QuorumMax,
+			ForkDelay: p.ForkDelay, TerminateDelay: p.TerminateDelay,
+		})
+	}
+	return all
+}
+
+func parameterMatch(m config.ParameterMatch) track.ParameterMatch {
+	switch m {
+	case config.MatchExact:
+		return track.MatchExact
+	case config.MatchPartial:
+		return track.MatchPartial
+	case config.MatchInitial:
+		return track.MatchInitial
+	case config.MatchAny:
+	}
+	return track.MatchAny
+}
+
+// neighbors are all BFD sessions, tracked or not: the other side may need
+// them.
+func neighbors(c *config.Config) []bfdrun.Neighbor {
+	all := make([]bfdrun.Neighbor, 0, len(c.BFDs))
+	for _, b := range c.BFDs {
+		hops := max(b.MaxHops, 0)
+		if b.MaxHops < 0 {
+			hops = int(b.TTL)
+		}
+		all = append(all, bfdrun.Neighbor{
+			Name: b.Name, Local: b.Source, Remote: b.Neighbor, Multihop: b.Multihop, TTL: b.TTL,
+			MaxHops: uint8(hops), DesiredMinTx: b.MinTx, RequiredMinRx: b.MinRx, IdleTx: b.IdleTx,
+			Multiplier: b.Multiplier, Passive: b.Passive,
+		})
+	}
+	return all
+}
