@@ -136,7 +136,7 @@ func (v vigil) look(given, tolerance, now time.Duration) (next vigil, hangs bool
 	switch {
 	case given == 0:
 		return vigil{planned: now + lookInterval}, false
-	case given != v.given || now < given:
+	case given != v.given || now < given+step:
 		return vigil{given: given, planned: min(max(given, now)+step, now+lookInterval)}, false
 	case now < v.planned: // looked for another reason
 		return v, false

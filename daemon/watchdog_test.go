@@ -26,6 +26,7 @@ func TestVigil(t *testing.T) {
 		{"first look", "=100 90", 0, 101},
 		{"far ahead", "=200 90", 0, 130},
 		{"far ahead, looked at again and again", "=400 90 130 170 210 250 290", 0, 330},
+		{"looked at before a quarter is over", "=400 360 400 401 402 403 404", 6, 404},
 		{"kept", "=100 90 =101 101 =102 102", 0, 103},
 		{"broken", "=100 90 101 102 103 104", 5, 104},
 		{"broken for three quarters", "=100 90 101 102 103", 0, 104},
