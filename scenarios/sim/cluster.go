@@ -48,14 +48,23 @@ func NewCluster(s *Schedule, log *history.Log) (*Cluster, error) {
 }
 
 func newCluster(s *Schedule, log *history.Log, build builder) (*Cluster, error) {
+	c, err := prepare(s, build)
+	if err != nil {
+		return nil, err
+	}
+	if log != nil {
+		c.recorder = &recorder{log: log, cluster: c}
+	}
+	return c, c.begin()
+}
+
+// prepare returns a cluster that has not begun.
+func prepare(s *Schedule, build builder) (*Cluster, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	o := &s.Options
 	c := &Cluster{schedule: s, options: o, build: build, farewell: (*Cluster).guard, boundaries: s.boundaries()}
-	if log != nil {
-		c.recorder = &recorder{log: log, cluster: c}
-	}
 	c.judge = conduct.NewJudge(o.history(), o.limits())
 	count := len(o.Routers)
 	c.nodes, c.links = make([]node, count), make([]link, count*count)
@@ -71,17 +80,23 @@ func newCluster(s *Schedule, log *history.Log, build builder) (*Cluster, error) 
 			clock: clock{rate: conduct.TrueRate}, farewell: never, wake: never,
 		}
 	}
+	return c, nil
+}
+
+// begin starts every router.
+func (c *Cluster) begin() error {
 	for i := range c.links {
 		c.tellSound(i)
 	}
 	for i := range c.nodes {
-		if err := c.start(&c.nodes[i]); err != nil {
-			return nil, err
+		n := &c.nodes[i]
+		if err := c.start(n); err != nil {
+			return err
 		}
-		c.step(&c.nodes[i], vrrp.Startup{})
-		c.nodes[i].enabled = true
+		n.enabled = true
+		c.step(n, vrrp.Startup{})
 	}
-	return c, nil
+	return nil
 }
 
 // history is the cluster as a history describes it.

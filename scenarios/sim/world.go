@@ -43,20 +43,12 @@ func NewWorld(o Options, f fault.Fault, phase float64, seed uint64) (*World, err
 		Format: history.Format, Scenario: scenarioName, Fault: f.Name(), Subject: subject, Run: 1, Seed: seed,
 		Cluster: w.describe(&schedule.Options), ProbePeriods: w.client.periods(), Expect: scenarios.Expect(f),
 	})
-	cluster, err := NewCluster(schedule, nil)
-	if err != nil {
+	var err error
+	if w.cluster, err = prepare(schedule, realMachine); err != nil {
 		return nil, err
 	}
-	// All machines are in Backup, or an owner is Active: nothing is missed.
-	cluster.recorder = &recorder{log: w.log, cluster: cluster, world: w}
-	w.cluster = cluster
-	for i := range cluster.nodes {
-		if n := &cluster.nodes[i]; n.holds {
-			cluster.recorder.address(n)
-			cluster.recorder.announce(n)
-		}
-	}
-	return w, nil
+	w.cluster.recorder = &recorder{log: w.log, cluster: w.cluster, world: w}
+	return w, w.cluster.begin()
 }
 
 const scenarioName = "simulated failover"

@@ -8,9 +8,10 @@
 // not run, or their clocks are too far apart for the timers to work. See
 // Judge for the rules.
 //
-// The simulator drives a Judge while it runs. Replay drives one from a
-// history, so the same rules hold for what was recorded; there Limits has a
-// Grain for what observing costs.
+// The simulator drives a Judge while it runs. Replay drives one from the
+// history of a simulated run, which has everything; Wire from that of a live
+// trial, by what was captured at the hosts' ports. There Limits.Grain is what
+// observing costs.
 //
 // There is no clock and no input or output in here. Of ours it imports only
 // package history.

@@ -14,6 +14,14 @@ import "takeover/scenarios/history"
 // for package check, from the client's side. The clocks of all are taken to go
 // right.
 func Replay(events []history.Event, cluster history.Cluster, limits Limits) *Finding {
+	r := newReplay(cluster, limits)
+	for _, event := range events {
+		r.take(event)
+	}
+	return r.judge.Finding()
+}
+
+func newReplay(cluster history.Cluster, limits Limits) replay {
 	r := replay{judge: NewJudge(cluster, limits), cluster: cluster, index: map[string]int{}}
 	for i, node := range cluster.Nodes {
 		r.index[node.Name] = i
@@ -23,10 +31,7 @@ func Replay(events []history.Event, cluster history.Cluster, limits Limits) *Fin
 			r.judge.Linked(0, from, to, false)
 		}
 	}
-	for _, event := range events {
-		r.take(event)
-	}
-	return r.judge.Finding()
+	return r
 }
 
 type replay struct {
