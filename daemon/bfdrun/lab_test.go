@@ -45,8 +45,7 @@ func newLab(t testing.TB) *lab {
 	if testing.Short() {
 		t.Skip("skipped: live tests take seconds of real time")
 	}
-	// Not in t.TempDir: FRR gives up root, and that would be closed to it.
-	dir, err := os.MkdirTemp("", "bfd-test-")
+	dir, err := os.MkdirTemp("", "bfd-test-") //nolint:usetesting // FRR gives up root: t.TempDir is closed to it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +128,9 @@ func (l *lab) run(host int, neighbors ...Neighbor) *runner {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &runner{l: l, events: make(chan Event), done: make(chan error, 1), cancel: cancel}
 	logger := slog.New(slog.NewTextHandler(l.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if _, ok := l.t.(*testing.B); ok {
+		logger = slog.New(slog.DiscardHandler)
+	}
 	go func() {
 		runtime.LockOSThread() // for ever: the thread ends with the goroutine
 		namespace, err := netns.GetFromName(l.names + strconv.Itoa(host))

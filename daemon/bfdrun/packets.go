@@ -40,8 +40,7 @@ func (l *loop) receiveAll(now time.Time) {
 func (l *loop) received(now time.Time, r receiver, d *transport.BFDDatagram) {
 	packet, err := bfd.Decode(d.Payload)
 	if err != nil {
-		var refused *bfd.RefusalError
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*bfd.RefusalError](err); ok {
 			l.refuse(now, refused.Refusal, d.Source, refused.Detail)
 		}
 		return

@@ -37,7 +37,12 @@ func NewWaiter(receivers ...*BFDReceiver) (*Waiter, error) {
 
 // Wait returns at t, or for a zero t never; earlier when packets have arrived,
 // Wake was called, or for no reason.
-func (w *Waiter) Wait(t time.Time) error {
+func (w *Waiter) Wait(t time.Time) error { return w.wait(w.polls, t) }
+
+// Rest is Wait without regard to packets: they gather meanwhile.
+func (w *Waiter) Rest(t time.Time) error { return w.wait(w.polls[:1], t) }
+
+func (w *Waiter) wait(polls []unix.PollFd, t time.Time) error {
 	var timeout unix.Timespec
 	limit := &timeout
 	if t.IsZero() {
@@ -45,7 +50,7 @@ func (w *Waiter) Wait(t time.Time) error {
 	} else {
 		timeout = unix.NsecToTimespec(max(time.Until(t), 0).Nanoseconds())
 	}
-	_, err := unix.Ppoll(w.polls, limit, nil)
+	_, err := unix.Ppoll(polls, limit, nil)
 	if err != nil && !errors.Is(err, unix.EINTR) {
 		return fmt.Errorf("wait for BFD packets: %w", err)
 	}
