@@ -46,8 +46,8 @@ func (v Variant) String() string {
 
 // Files returns the configurations of three nodes, node1.conf to node3.conf,
 // in keepalived's language: the priorities 250, 200 and 100, advertisements
-// every second in version 2 and every 100 ms in version 3, no check script and
-// no second round of announcements.
+// every second in version 2 and every 100 ms in version 3, the second round of
+// announcements after 1 s, and no check script.
 func (v Variant) Files() []File {
 	address := "10.0.0.%d"
 	if v.IPv6 {

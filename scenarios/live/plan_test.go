@@ -89,7 +89,7 @@ func TestVariantsOfACluster(t *testing.T) {
 		if v.IPv6 {
 			client, vip, seat = "fd00::10/64", "fd00::200/128", "fd00::102/64"
 		}
-		if c.Version != v.Version || c.Interval != interval || c.AnnounceDelay != 0 {
+		if c.Version != v.Version || c.Interval != interval || c.AnnounceDelay != time.Second {
 			t.Errorf("%s: version %d, %s, announced again after %s", v, c.Version, c.Interval, c.AnnounceDelay)
 		}
 		if c.Client.String() != client || c.Seats[1].Address.String() != seat || c.VIPs[0].String() != vip {
