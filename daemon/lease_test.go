@@ -133,7 +133,8 @@ func TestFirstAnnouncementWaitsForOneAddressOnly(t *testing.T) {
 				order.WriteByte('a')
 			}
 		}
-		if got, wanted := order.String(), "sa"+"ssaa"+"ssssaaaa"+"sa"; got != wanted {
+		again := strings.Repeat("a", 4*8)
+		if got, wanted := order.String(), "sa"+"ssaa"+"ssssaaaa"+"sa"+again; got != wanted {
 			t.Errorf("order %s, want %s", got, wanted)
 		}
 	})

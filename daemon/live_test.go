@@ -408,6 +408,10 @@ func (l *lab) capture(nodes int) *capture {
 	return c
 }
 
+// captureBufferBytes holds the announcements of some hundred addresses, while
+// nobody reads.
+const captureBufferBytes = 16 << 20
+
 func openCapture(t testing.TB, namespace string) int {
 	ns, err := os.Open("/run/netns/" + namespace)
 	if err != nil {
@@ -426,6 +430,9 @@ func openCapture(t testing.TB, namespace string) int {
 		return -1
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		t.Error(err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, captureBufferBytes); err != nil {
 		t.Error(err)
 	}
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 50_000}); err != nil {
@@ -501,6 +508,15 @@ func (c *capture) since(mark int) []frame {
 // await waits for the first frame after the mark that matches.
 func (l *lab) awaitFrame(mark int, bound time.Duration, what string, match func(frame) bool) frame {
 	l.t.Helper()
+	f, seen := l.firstFrame(mark, bound, match)
+	if !seen {
+		l.t.Fatalf("not seen within %s: %s", bound, what)
+	}
+	return f
+}
+
+// firstFrame is awaitFrame for what may not come.
+func (l *lab) firstFrame(mark int, bound time.Duration, match func(frame) bool) (frame, bool) {
 	timeout := time.After(bound)
 	for {
 		l.seen.mutex.Lock()
@@ -508,14 +524,14 @@ func (l *lab) awaitFrame(mark int, bound time.Duration, what string, match func(
 		for _, f := range l.seen.frames[mark:] {
 			if match(f) {
 				l.seen.mutex.Unlock()
-				return f
+				return f, true
 			}
 		}
 		l.seen.mutex.Unlock()
 		select {
 		case <-more:
 		case <-timeout:
-			l.t.Fatalf("not seen within %s: %s", bound, what)
+			return frame{}, false
 		}
 	}
 }

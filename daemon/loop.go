@@ -45,8 +45,11 @@ type loop struct {
 	renewals []*instance     // Actives whose leases are to be renewed
 	batch    []netif.Address // reused
 	batchOf  []*instance     // reused: whose they are
-	actions  []vrrp.Action   // reused: of one member of a group
-	heard    vrrp.Advertisement
+	// announcements and addresses are reused, too.
+	announcements []vrrp.Announce
+	addresses     []netip.Addr
+	actions       []vrrp.Action // reused: of one member of a group
+	heard         vrrp.Advertisement
 
 	wake     chan struct{} // some listener is readable
 	alarmSet time.Time     // what the alarm is set to; zero: stopped

@@ -29,12 +29,10 @@ func (l *loop) performNow(now time.Time, i *instance, actions []vrrp.Action) {
 		switch a := actions[n].(type) {
 		case vrrp.SendAdvertisement:
 			err = i.send(now, a.Advertisement)
-		case vrrp.SetAddress:
+		case vrrp.SetAddress, vrrp.Announce:
 			n += l.takeover(now, i, actions[n:]) - 1
 		case vrrp.RemoveAddress:
 			n += l.removeAll(now, i, actions[n:]) - 1
-		case vrrp.Announce:
-			err = i.announce(a)
 		case vrrp.Discard:
 			l.refused(now, i.config.Name, &i.refusals, a.Source, a.Refusal, "")
 		case vrrp.StateChanged:
@@ -55,8 +53,10 @@ const batchMax = 32
 // takeover sets the addresses at the head of actions and announces them, and
 // returns how many actions that were. The first address goes alone and the
 // batches then grow, so that no announcement waits for more addresses than
-// have been announced already.
+// have been announced already. All addresses are announced once before any is
+// again.
 func (l *loop) takeover(now time.Time, i *instance, actions []vrrp.Action) int {
+	l.announcements = l.announcements[:0]
 	done, size := 0, 1
 	for done < len(actions) && isTaking(actions[done]) {
 		batch := l.batch[:0]
@@ -72,8 +72,17 @@ func (l *loop) takeover(now time.Time, i *instance, actions []vrrp.Action) int {
 		}
 		l.batch = batch
 		failures := l.network.set(batch)
-		l.announceSet(now, i, actions[done:end], failures)
+		from := len(l.announcements)
+		l.noteAnnouncements(now, i, actions[done:end], failures)
+		if done == 0 && len(l.announcements) == 1 && (end == len(actions) || !isTaking(actions[end])) {
+			l.announce(now, i, l.announcements, l.announcements[0].Count) // the only one
+		} else {
+			l.announce(now, i, l.announcements[from:], 1)
+		}
 		done, size = end, min(2*size, batchMax)
+	}
+	for again := true; again; {
+		again = l.announce(now, i, l.announcements, 1)
 	}
 	return done
 }
@@ -87,8 +96,9 @@ func isTaking(action vrrp.Action) bool {
 	return false
 }
 
-// announceSet announces what could be set.
-func (l *loop) announceSet(now time.Time, i *instance, actions []vrrp.Action, failures []error) {
+// noteAnnouncements notes how often each address that could be set is to be
+// announced.
+func (l *loop) noteAnnouncements(now time.Time, i *instance, actions []vrrp.Action, failures []error) {
 	n := -1
 	for _, action := range actions {
 		switch a := action.(type) {
@@ -98,14 +108,51 @@ func (l *loop) announceSet(now time.Time, i *instance, actions []vrrp.Action, fa
 				l.failed(now, i, action, err)
 			}
 		case vrrp.Announce:
-			if n >= 0 && errorAt(failures, n) != nil {
-				continue
-			}
-			if err := i.announce(a); err != nil {
-				l.failed(now, i, action, err)
+			if n < 0 || errorAt(failures, n) == nil {
+				l.announcements = append(l.announcements, a)
 			}
 		}
 	}
+}
+
+// announce announces each address that is left so many times, those on one
+// interface together, and counts that. It reports whether any is to be
+// announced again.
+func (l *loop) announce(now time.Time, i *instance, all []vrrp.Announce, times int) (again bool) {
+	for len(all) > 0 {
+		on := i.carrier(all[0].Address)
+		addresses := l.addresses[:0]
+		for len(all) > 0 && i.carrier(all[0].Address) == on {
+			if all[0].Count > 0 {
+				addresses = append(addresses, all[0].Address)
+				all[0].Count -= times
+				again = again || all[0].Count > 0
+			}
+			all = all[1:]
+		}
+		l.addresses = addresses
+		var err error
+		switch {
+		case len(addresses) == 0:
+		case on == nil || on.announcer == nil:
+			err = fmt.Errorf("announce %s: its interface is not open", addresses[0])
+		default:
+			err = on.announcer.AnnounceAll(addresses, times)
+		}
+		if err != nil {
+			l.failed(now, i, vrrp.Announce{}, err)
+		}
+	}
+	return again
+}
+
+// carrier is the interface that has the address; nil when it is no virtual one
+// of the instance.
+func (i *instance) carrier(address netip.Addr) *attachment {
+	if v := i.virtual(address); v != nil {
+		return v.on
+	}
+	return nil
 }
 
 // errorAt is the nth error; a nil list has none.
@@ -160,17 +207,6 @@ func (i *instance) virtual(address netip.Addr) *virtual {
 		}
 	}
 	return nil
-}
-
-func (i *instance) announce(a vrrp.Announce) error {
-	v := i.virtual(a.Address)
-	switch {
-	case v == nil:
-		return fmt.Errorf("%s is not a virtual address of %s", a.Address, i.config.Name)
-	case v.on.announcer == nil:
-		return fmt.Errorf("interface %s of %s is not open", v.on.name, a.Address)
-	}
-	return v.on.announcer.Announce(a.Address, a.Count)
 }
 
 // failed logs a failed action, once a minute for each kind. That nothing can
