@@ -163,11 +163,11 @@ func TestObserverThatBeginsLateBlamesNobodyAtOnce(t *testing.T) {
 		t.Errorf("first look: hangs %t, wait %s", hangs, wait)
 	}
 	o.vigil.broken, o.vigil.planned = vigilSteps-1, o.now() // as if looked on time
-	if hangs, _ := o.look(time.Hour); !hangs {
+	if hangs, _ := o.look(time.Minute); !hangs {
 		t.Error("silent for a minute, and not blamed")
 	}
 	w.worker.Working()
-	if hangs, _ := o.look(time.Hour); hangs {
+	if hangs, _ := o.look(time.Minute); hangs {
 		t.Error("back, and blamed")
 	}
 }
