@@ -122,7 +122,7 @@ func startCanary(b *testing.B) *atomic.Int64 {
 				return
 			default:
 			}
-			due := time.Now().Add(time.Millisecond)
+			due := time.Now().Add(4 * time.Millisecond)
 			if err := w.Wait(due); err != nil {
 				b.Error(err)
 				return

@@ -342,3 +342,28 @@ func TestWaiterWaitsNoLessAndWakes(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestFavorThreadIsUndone(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore, err := FavorThread()
+	if err != nil {
+		t.Fatal(err)
+	}
+	during, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore()
+	after, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *before == *during || *before != *after {
+		t.Errorf("before %+v, favored %+v, after %+v", *before, *during, *after)
+	}
+}
