@@ -129,6 +129,17 @@ func (e *evidence) busiest(windows ...history.Window) history.Seen[history.Canar
 	return worst
 }
 
+// standstill is for how long the machine stood still in the window, in all.
+func (e *evidence) standstill(w history.Window) time.Duration {
+	var still time.Duration
+	for _, canary := range e.canaries {
+		if w.Contains(canary.At) && canary.Body.DelayMax > canaryLimit {
+			still += canary.Body.DelayMax
+		}
+	}
+	return min(still, w.Length())
+}
+
 func fail(check string, events []int, format string, args ...any) history.Finding {
 	if events == nil {
 		events = []int{}

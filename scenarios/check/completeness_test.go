@@ -92,3 +92,37 @@ func TestCutOffHistoryNeverPasses(t *testing.T) {
 		}
 	}
 }
+
+// TestMachineThatStoodStillAsksLess: what is missing is excused as far as the
+// machine stood still, and never all of it.
+func TestMachineThatStoodStillAsksLess(t *testing.T) {
+	judge := func(lost, still time.Duration) history.Verdict {
+		events := play("daemon-killed")
+		healed := historytest.HealedAt(events)
+		events = historytest.DropKind(events, func(e history.Event, _ history.Owners) bool {
+			return e.At >= healed && e.At < healed+lost
+		})
+		first := true
+		return check.Judge(busyAt(events, still, func(at time.Duration) bool {
+			now := first && at >= healed+time.Second
+			first = first && !now
+			return now
+		})).Verdict
+	}
+	const s = time.Second
+	for _, c := range []struct {
+		name        string
+		lost, still time.Duration
+		want        history.Verdict
+	}{
+		{"little", 2 * s, 0, history.Pass},
+		{"most of it", 3500 * time.Millisecond, 0, history.Fail},
+		{"most of it, as the machine stood still", 3500 * time.Millisecond, 3 * s, history.Inconclusive},
+		{"more than that", 4500 * time.Millisecond, s / 2, history.Fail},
+		{"all of it", 10 * s, 5 * s, history.Fail},
+	} {
+		if got := judge(c.lost, c.still); got != c.want {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+}
