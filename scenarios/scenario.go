@@ -56,6 +56,11 @@ func Expect(f fault.Fault) history.Expectation {
 			Detection: history.DetectSilence, TwoOwners: true,
 			TwoOwnersReason: "no process is left that could take the address off the dead node",
 		}
+	case fault.DaemonPaused:
+		return history.Expectation{
+			Detection: history.DetectSilence, TwoOwners: true,
+			TwoOwnersReason: "no process runs that could take the address off the node",
+		}
 	case fault.WorkerKilled, fault.GuardianKilled:
 		return history.Expectation{Detection: history.DetectSilence}
 	default:

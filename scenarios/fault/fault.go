@@ -37,6 +37,9 @@ type (
 	// GuardianKilled ends only the process that watches over the worker, with
 	// SIGKILL: vipd's guardian, keepalived's parent.
 	GuardianKilled struct{}
+	// DaemonPaused stops all processes of the VRRP daemon at once, with
+	// SIGSTOP: they hang, or get no processor, and the host lives on.
+	DaemonPaused struct{}
 )
 
 func (NginxKilled) isFault()    {}
@@ -46,6 +49,7 @@ func (DaemonStopped) isFault()  {}
 func (DaemonKilled) isFault()   {}
 func (WorkerKilled) isFault()   {}
 func (GuardianKilled) isFault() {}
+func (DaemonPaused) isFault()   {}
 
 // Name implements Fault.
 func (NginxKilled) Name() string    { return "nginx-killed" }
@@ -55,6 +59,7 @@ func (DaemonStopped) Name() string  { return "daemon-stopped" }
 func (DaemonKilled) Name() string   { return "daemon-killed" }
 func (WorkerKilled) Name() string   { return "worker-killed" }
 func (GuardianKilled) Name() string { return "guardian-killed" }
+func (DaemonPaused) Name() string   { return "daemon-paused" }
 
 // Summary implements Fault.
 func (NginxKilled) Summary() string { return "SIGKILL to nginx's master and workers" }
@@ -65,6 +70,7 @@ func (DaemonStopped) Summary() string  { return "SIGTERM to the VRRP daemon" }
 func (DaemonKilled) Summary() string   { return "SIGKILL to all processes of the VRRP daemon" }
 func (WorkerKilled) Summary() string   { return "SIGKILL to the daemon's process that speaks VRRP" }
 func (GuardianKilled) Summary() string { return "SIGKILL to the process that watches over it" }
+func (DaemonPaused) Summary() string   { return "SIGSTOP to all processes of the VRRP daemon" }
 
 // Undo implements Fault.
 func (NginxKilled) Undo() string    { return "start nginx" }
@@ -74,10 +80,11 @@ func (DaemonStopped) Undo() string  { return "start the daemon" }
 func (DaemonKilled) Undo() string   { return "start the daemon" }
 func (WorkerKilled) Undo() string   { return "start the daemon if it did not come back by itself" }
 func (GuardianKilled) Undo() string { return "start the daemon if it did not come back by itself" }
+func (DaemonPaused) Undo() string   { return "SIGCONT" }
 
 // All returns every fault.
 func All() []Fault {
-	return append(Drill(), WorkerKilled{}, GuardianKilled{})
+	return append(Drill(), WorkerKilled{}, GuardianKilled{}, DaemonPaused{})
 }
 
 // Drill returns the five that a drill injects when it is asked for none.

@@ -75,6 +75,8 @@ func (w *World) injection(f fault.Fault, n *node) func() error {
 	case fault.GuardianKilled:
 		n.expect(n.daemon)
 		return n.kill(n.isGuardian)
+	case fault.DaemonPaused:
+		return n.signal((*sandbox.Host).StopAll, n.isDaemon)
 	default:
 		return func() error { return fmt.Errorf("fault %s is not built here", f.Name()) }
 	}
@@ -82,13 +84,20 @@ func (w *World) injection(f fault.Fault, n *node) func() error {
 
 // kill ends all processes that match, at once; there must be one.
 func (n *node) kill(match func(sandbox.Info) bool) func() error {
+	return n.signal((*sandbox.Host).KillAll, match)
+}
+
+// signal sends a signal to all processes that match; there must be one.
+func (n *node) signal(
+	send func(*sandbox.Host, func(sandbox.Info) bool) ([]sandbox.Info, error), match func(sandbox.Info) bool,
+) func() error {
 	return func() error {
 		machine, err := n.host.Machine()
 		if err != nil {
 			return err
 		}
-		killed, err := machine.KillAll(match)
-		if err == nil && len(killed) == 0 {
+		reached, err := send(machine, match)
+		if err == nil && len(reached) == 0 {
 			err = errors.New("no such process")
 		}
 		return err
@@ -125,6 +134,8 @@ func (w *World) Heal(_ context.Context, f fault.Fault, host string) error {
 		}
 	case fault.DaemonKilled, fault.WorkerKilled, fault.GuardianKilled:
 		err = n.restart(w, n.isDaemon, n.startDaemon)
+	case fault.DaemonPaused:
+		err = n.signal((*sandbox.Host).ContinueAll, n.isDaemon)()
 	default:
 		err = fmt.Errorf("fault %s is not built here", f.Name())
 	}

@@ -64,6 +64,8 @@ func simulated(f fault.Fault) (Kind, error) {
 		return Stop, nil
 	case fault.DaemonKilled, fault.WorkerKilled:
 		return Crash, nil
+	case fault.DaemonPaused:
+		return Pause, nil
 	case fault.NginxKilled, fault.GuardianKilled:
 	}
 	return "", fmt.Errorf("fault %s is not simulated", f.Name())

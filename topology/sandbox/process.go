@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -134,28 +135,47 @@ func describe(pid int) (Info, bool) {
 	return info, true
 }
 
-// KillAll ends all processes with one of the names at once. They are stopped
-// first, each of them, so that none sees another's end and acts on it. It
-// returns those that it killed.
+// KillAll ends all processes that match at once. They are stopped first, so
+// that none sees another's end and acts on it. It returns those that it killed.
 func (h *Host) KillAll(match func(Info) bool) ([]Info, error) {
-	var killed []Info
+	stopped, err := h.StopAll(match)
+	if err != nil {
+		return nil, err
+	}
+	return stopped, h.signalAll(stopped, unix.SIGKILL)
+}
+
+// StopAll stops all processes that match, each of them, and those that they
+// start meanwhile, with SIGSTOP. It returns those that it stopped.
+func (h *Host) StopAll(match func(Info) bool) ([]Info, error) {
+	var stopped []Info
 	seen := map[int]bool{}
 	for {
 		fresh, err := h.stopMatching(match, seen)
-		if err != nil {
-			return killed, err
-		}
-		if len(fresh) == 0 {
-			break // nothing was started meanwhile
-		}
-		killed = append(killed, fresh...)
-	}
-	for _, info := range killed {
-		if err := unix.Kill(info.PID, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			return killed, fmt.Errorf("kill %s (%d) in %s: %w", info.Name, info.PID, h.Name, err)
+		stopped = append(stopped, fresh...)
+		if err != nil || len(fresh) == 0 { // nothing was started meanwhile
+			return stopped, err
 		}
 	}
-	return killed, nil
+}
+
+// ContinueAll lets all processes that match go on, with SIGCONT.
+func (h *Host) ContinueAll(match func(Info) bool) ([]Info, error) {
+	all, err := h.Processes()
+	if err != nil {
+		return nil, err
+	}
+	matching := slices.DeleteFunc(all, func(i Info) bool { return !match(i) })
+	return matching, h.signalAll(matching, unix.SIGCONT)
+}
+
+func (h *Host) signalAll(processes []Info, signal unix.Signal) error {
+	for _, info := range processes {
+		if err := unix.Kill(info.PID, signal); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("%s to %s (%d) in %s: %w", unix.SignalName(signal), info.Name, info.PID, h.Name, err)
+		}
+	}
+	return nil
 }
 
 func (h *Host) stopMatching(match func(Info) bool, seen map[int]bool) ([]Info, error) {
