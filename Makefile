@@ -35,13 +35,17 @@ build: ## build bin/takeover and bin/vipd
 
 # Packages whose live tests take minutes. They run by themselves and without
 # the race detector, which would slow down what they measure.
-LIVE = ./cmd/takeover ./daemon ./scenarios/suite
+LIVE = ./cmd/takeover ./daemon ./daemon/bfdrun ./scenarios/suite
 
 # Never from the test cache: the live tests depend on the machine.
 .PHONY: test
 test: setup build ## run all tests, the live ones too (TESTFLAGS='-run Name')
 	$(GOTEST) -count=1 -p 2 -timeout 15m -short $(TESTFLAGS) ./...
 	go test -count=1 -p 1 -timeout 15m $(TESTFLAGS) $(LIVE)
+
+.PHONY: interop
+interop: setup ## run every cluster of vipd, keepalived and FRR (make test runs a part)
+	go test -count=1 -timeout 60m -v ./scenarios/suite -args -ginkgo.label-filter=interop -interop
 
 .PHONY: lint
 lint: ## check style and import rules (the first time builds the linter: minutes)
