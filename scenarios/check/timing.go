@@ -40,7 +40,7 @@ const decisive = 200 * time.Millisecond
 
 // timed is where a delay of the machine would falsify the times: around the
 // fault, around the last advertisement, and from the timer's end to the first
-// answer. Between them the timers run by themselves, and a machine that stands
+// answer and the announcement. Between them the timers run by themselves, and a machine that stands
 // still takes nothing from them.
 func (e *evidence) timed() []history.Window {
 	h, fault := e.failover, e.course.Fault.At
@@ -56,8 +56,12 @@ func (e *evidence) timed() []history.Window {
 	around := func(from, to time.Duration) history.Window {
 		return history.Window{From: from - decisive, To: to + decisive}
 	}
+	until := answered
+	if h.Announcement != nil {
+		until = max(until, h.Announcement.At)
+	}
 	return []history.Window{
-		around(fault, fault), around(h.LastAdvert.At, h.LastAdvert.At), around(min(expected, answered), answered),
+		around(fault, fault), around(h.LastAdvert.At, h.LastAdvert.At), around(min(expected, answered), until),
 	}
 }
 
