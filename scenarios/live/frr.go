@@ -94,6 +94,8 @@ func checkFRR(c Cluster, chosen []subject) error {
 		return nil
 	case seats > 1:
 		return errors.New("subject frr: in one seat only: its nodes share a MAC address and could not be told apart")
+	case c.Version != 3:
+		return errors.New("subject frr: only in version 3: it has none of version 2's authentication")
 	case len(c.VIPs) != 1 || !c.VIPs[0].Addr().Is4():
 		return errors.New("subject frr: only with one IPv4 address")
 	case c.Unicast:

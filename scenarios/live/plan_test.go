@@ -144,6 +144,28 @@ func TestSubjectsOfSeats(t *testing.T) {
 	}
 }
 
+func TestFRRTakesOneSeatOfItsKind(t *testing.T) {
+	for _, c := range []struct {
+		variant       catalog.Variant
+		subject, want string
+	}{
+		{catalog.Variant{Version: 3}, "vipd+frr+keepalived", ""},
+		{catalog.Variant{Version: 3}, "frr", "in one seat only"},
+		{catalog.Variant{Version: 2}, "vipd+frr+keepalived", "only in version 3"},
+		{catalog.Variant{Version: 3, Unicast: true}, "vipd+frr+keepalived", "no unicast peers"},
+		{catalog.Variant{Version: 3, IPv6: true}, "vipd+frr+keepalived", "one IPv4 address"},
+	} {
+		cluster, err := live.ReadCluster(variant(c.variant))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = live.Plan{Fault: "link-loss", Subject: c.subject, Cluster: cluster}.Validate()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s with %s: error %v, want %q", c.variant, c.subject, err, c.want)
+		}
+	}
+}
+
 // TestPhasesAreStratified: each of n runs has its own n-th of the interval,
 // both subjects the same, and the seed decides.
 func TestPhasesAreStratified(t *testing.T) {
