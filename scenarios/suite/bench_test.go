@@ -126,6 +126,26 @@ func BenchmarkWorkerKilled(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// BenchmarkTwoOwners measures for how long two nodes own the VIP, as seen on
+// the segment, after all processes of the Active's daemon are killed or
+// stopped at once: the kernel takes vipd's leases away.
+func BenchmarkTwoOwners(b *testing.B) {
+	for b.Loop() {
+		run, _ := campaign(b, live.Campaign{
+			Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.DaemonKilled{}, fault.DaemonPaused{}},
+			Runs: benchRuns(b, 15), Parallel: live.DefaultParallel(),
+		})
+		for _, group := range run.Groups {
+			name := group.Fault + "-" + group.Subject
+			reportSummary(b, name, group.TwoOwners)
+			if group.TwoOwners != nil {
+				b.ReportMetric(milliseconds(group.TwoOwners.Max), name+"-max-ms")
+			}
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
 // BenchmarkDrill measures a whole drill: five faults with one subject.
 func BenchmarkDrill(b *testing.B) {
 	for _, subject := range live.Subjects() {
