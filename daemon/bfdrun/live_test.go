@@ -166,7 +166,9 @@ func (l *lab) frr(neighbors ...Neighbor) *subject {
 		l.t.Fatal(err)
 	}
 	l.command("chown", "-R", "frr:frr", l.dir)
-	s := l.start(path, "--vty_socket", l.dir, "-z", l.dir+"/zserv.api", "-i", l.dir+"/bfdd.pid",
+	// bfdd leaves a directory in /var/tmp: it gets one of its own.
+	const private = `mount -t tmpfs tmpfs /var/tmp && exec "$0" "$@"`
+	s := l.start("unshare", "--mount", "sh", "-c", private, path, "--vty_socket", l.dir, "-z", l.dir+"/zserv.api", "-i", l.dir+"/bfdd.pid",
 		"-f", configuration, "--bfdctl", l.dir+"/bfdd.sock", "-P", "0", "--log", "stdout")
 	l.await("bfdd answers", func() bool {
 		_, err := os.Stat(filepath.Join(l.dir, "bfdd.vty"))

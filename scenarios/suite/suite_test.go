@@ -81,10 +81,13 @@ func expectations() []expectation {
 			drill("adverts-dropped", subject, splitBrain),
 			drill("link-loss", subject, orderly(down2)),
 			drill("daemon-stopped", subject, orderly(skew2)),
-			drill("daemon-killed", subject, abandoned),
 		)
 	}
 	return append(all,
+		drill("daemon-killed", "keepalived", abandoned),
+		drill("daemon-paused", "keepalived", abandoned),
+		drill("daemon-killed", "vipd", orderly(down2)), // the kernel ends the VIP lease
+		drill("daemon-paused", "vipd", orderly(down2)), // the kernel ends the VIP lease
 		drill("worker-killed", "vipd", orderly(skew2)),
 		drill("guardian-killed", "vipd", undisturbed),
 	)

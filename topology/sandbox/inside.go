@@ -48,8 +48,8 @@ func watchLifeline() {
 	os.Exit(1)
 }
 
-// arrangeMounts gives the sandbox its own /proc and /run, with the shared
-// directory at Dir. What is mounted here is seen nowhere else.
+// arrangeMounts gives the sandbox its own /proc, /var/tmp and /run, with the
+// shared directory at Dir. What is mounted here is seen nowhere else.
 func arrangeMounts(shared string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the sandbox's mounts private: %w", err)
@@ -59,6 +59,10 @@ func arrangeMounts(shared string) error {
 	}
 	if err := os.MkdirAll("/run/netns", 0o755); err != nil {
 		return err
+	}
+	// FRR leaves directories there.
+	if err := unix.Mount("tmpfs", "/var/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+		return fmt.Errorf("mount the sandbox's /var/tmp: %w", err)
 	}
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mount the sandbox's /proc: %w (a container that hides parts of /proc forbids this; run on the machine itself)", err)
