@@ -340,7 +340,10 @@ func (c *fakeConn) SetSource(source netip.Addr) error {
 	return nil
 }
 
-func (c *fakeConn) Rejoin() error { return nil }
+func (c *fakeConn) Rejoin() error {
+	c.node.record("%s rejoin on %s", c.node.name, c.name)
+	return nil
+}
 
 func (c *fakeConn) Close() {
 	c.node.record("%s close %s %d", c.node.name, c.name, c.index)

@@ -100,7 +100,24 @@ func (l *loop) relink(a *attachment, link netif.Link) {
 	} else if !slices.Equal(a.link.Hardware, link.Hardware) {
 		a.close()
 	}
+	isBack := link.Running && !a.link.Running
 	a.link = link
+	if isBack {
+		l.rejoin(a)
+	}
+}
+
+// rejoin reports the memberships of multicast groups again after the link was
+// away: it may lead to a switch now that never heard of them.
+func (l *loop) rejoin(a *attachment) {
+	for _, s := range a.listeners {
+		if s.conn == nil {
+			continue
+		}
+		if err := s.conn.Rejoin(); err != nil {
+			l.logger.Warn("multicast group not joined again", "interface", a.name, "error", err)
+		}
+	}
 }
 
 // refresh opens what an interface lacks, and judges all that depend on it.

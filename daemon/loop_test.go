@@ -146,6 +146,20 @@ func TestLinkDownIsAFaultAndUpPreempts(t *testing.T) {
 	})
 }
 
+// The switch may be another one than before.
+func TestGroupsAreJoinedAgainWhenTheLinkIsBack(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n1 := w.add(1, configured(150))
+		pass(time.Second)
+		n1.setRunning("eth0", false)
+		pass(time.Second)
+		n1.setRunning("eth0", true)
+		n1.setRunning("eth0", true)
+		pass(time.Second)
+		want(t, "joins", w.take("rejoin"), []string{"2.000 n1 rejoin on eth0"})
+	})
+}
+
 // A process that was stopped finds the expired timer and the packets that
 // waited. The packets say that there is an Active.
 func TestPendingPacketsAreHeardBeforeTheTimer(t *testing.T) {
