@@ -28,6 +28,7 @@ type instance struct {
 
 	router   *vrrp.VirtualRouter // nil until there was a primary address
 	priority uint8               // the router's, as last told
+	learnt   time.Duration       // the Active's interval, as last logged
 
 	startupDelay time.Duration // of the daemon's start only
 
@@ -113,7 +114,8 @@ func (i *instance) build() (*vrrp.VirtualRouter, error) {
 
 // use makes router the instance's.
 func (i *instance) use(router *vrrp.VirtualRouter) {
-	i.router, i.priority = router, router.Parameters().Priority
+	p := router.Parameters()
+	i.router, i.priority, i.learnt = router, p.Priority, p.AdvertisementInterval
 }
 
 // parameters are those of the virtual router, with the primary address and the

@@ -54,6 +54,7 @@ func (l *loop) receive(s *listener) {
 	if s.conn == nil {
 		return
 	}
+	l.pledge.Working()
 	for range receiveMax {
 		datagram, err := s.conn.Receive()
 		var malformed *transport.HeaderError
@@ -92,7 +93,24 @@ func (l *loop) received(now time.Time, s *listener, d transport.Datagram) {
 		l.refused(now, "", &s.on.refusals, d.Source, vrrp.RefusedVRID, fmt.Sprintf("VRID %d", l.heard.VRID))
 	case i.router != nil:
 		l.step(now, i, vrrp.Received{Source: d.Source, Advertisement: l.heard})
+		l.compareInterval(i, d.Source)
 	}
+}
+
+// compareInterval logs, once for each change, that the Active's interval is not
+// the one configured here (RFC 9568 §7.1), or that it is again.
+func (l *loop) compareInterval(i *instance, source netip.Addr) {
+	interval := i.router.ActiveInterval()
+	if i.router.State() != vrrp.Backup || interval == i.learnt {
+		return
+	}
+	i.learnt = interval
+	if configured := i.config.AdvertInterval; interval != configured {
+		l.logger.Warn("the Active's interval is not the one configured", "instance", i.config.Name,
+			"source", source, "interval", interval, "configured", configured)
+		return
+	}
+	l.logger.Info("the Active's interval is the one configured again", "instance", i.config.Name, "source", source)
 }
 
 // isForAnother reports whether a unicast packet came to a socket for multicast
