@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	"takeover/daemon/config"
@@ -23,11 +25,8 @@ func leaseOf(i config.Instance) time.Duration {
 	case i.VIPLease != config.LeaseAutomatic:
 		return i.VIPLease
 	}
-	adverts := time.Duration(i.DownTimerAdverts)
-	if adverts == 0 {
-		adverts = 3
-	}
-	lease := (adverts*i.AdvertInterval - leaseLate).Truncate(time.Second)
+	adverts := cmp.Or(i.DownTimerAdverts, 3)
+	lease := (i.AdvertInterval*time.Duration(adverts) - leaseLate).Truncate(time.Second)
 	if lease < 2*i.AdvertInterval {
 		return 0
 	}
@@ -68,10 +67,14 @@ func (l *loop) renew(now time.Time) {
 	}
 	l.renewals = l.renewals[:0]
 	l.batch, l.batchOf = batch, of
-	for n, err := range l.network.renew(batch) {
-		if err != nil {
-			l.leaseFailed(now, of[n], batch[n].Prefix, err)
+	for some := range slices.Chunk(batch, changesMax) {
+		l.pledge.Working()
+		for n, err := range l.network.renew(some) {
+			if err != nil {
+				l.leaseFailed(now, of[n], some[n].Prefix, err)
+			}
 		}
+		of = of[len(some):]
 	}
 }
 

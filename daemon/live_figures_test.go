@@ -63,11 +63,11 @@ func (f figure) configuration(node int, name string) string {
 }
 
 // start starts both nodes, and awaits that node 1 is the Active and well.
-func (f figure) start(b *testing.B, name string) (*lab, *subject, *subject) {
+func (f figure) start(b *testing.B, name string) (*lab, *subject) {
 	b.Helper()
 	l := newLab(b)
 	a := l.run(1, name, f)
-	c := l.run(2, name, f)
+	l.run(2, name, f)
 	l.awaitFrame(0, 10*time.Second, "announcement of node 1", announcementOf(1))
 	mark := l.mark()
 	for range 2 {
@@ -76,7 +76,7 @@ func (f figure) start(b *testing.B, name string) (*lab, *subject, *subject) {
 		})
 		mark = l.mark()
 	}
-	return l, a, c
+	return l, a
 }
 
 // run starts the daemon of that name in a node.
@@ -122,7 +122,7 @@ func BenchmarkLiveManyAddresses(b *testing.B) {
 	const addresses = 250
 	f := figure{version: 3, interval: "0.1", addresses: addresses}
 	sideBySide(b, trials(b, 5), func(b *testing.B, name string) map[string]time.Duration {
-		l, a, _ := f.start(b, name)
+		l, a := f.start(b, name)
 		mark := l.mark()
 		a.signal(a.worker(), syscall.SIGTERM)
 		first := l.awaitFrame(mark, 5*time.Second, "advertisement of node 2", advertisementOf(2, 240))
@@ -172,7 +172,7 @@ func BenchmarkLiveWorkerKilled(b *testing.B) {
 	for _, f := range []figure{{version: 2, interval: "1"}, {version: 3, interval: "0.01"}} {
 		b.Run(fmt.Sprintf("v%d-%ss", f.version, f.interval), func(b *testing.B) {
 			sideBySide(b, trials(b, 10), func(b *testing.B, name string) map[string]time.Duration {
-				l, a, _ := f.start(b, name)
+				l, a := f.start(b, name)
 				mark, killed := l.mark(), time.Now()
 				a.signal(a.speaker(name), syscall.SIGKILL)
 				taken, seen := l.firstFrame(mark, noTakeover, announcementOf(2))
@@ -221,7 +221,7 @@ func BenchmarkLiveWeightedDrop(b *testing.B) {
 			},
 			instance: " track_file {\n  weight weight 1\n }\n", vipd: " fast_preempt resign\n",
 		}
-		l, _, _ := f.start(b, name)
+		l, _ := f.start(b, name)
 		mark, changed := l.mark(), time.Now()
 		write(1, "-100\n")
 		taken := l.awaitFrame(mark, 10*time.Second, "announcement of node 2", announcementOf(2))
@@ -243,7 +243,7 @@ func BenchmarkLiveSilentDeath(b *testing.B) {
 		instance: " track_bfd {\n  peer weight -1\n }\n", vipd: " bfd_expire on\n",
 	}
 	sideBySide(b, trials(b, 10), func(b *testing.B, name string) map[string]time.Duration {
-		l, _, _ := f.start(b, name)
+		l, _ := f.start(b, name)
 		<-time.After(3 * time.Second) // BFD sessions come up at one packet a second
 		cutLink := l.cutter("p1")
 		mark, cut := l.mark(), time.Now()

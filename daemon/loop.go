@@ -37,6 +37,7 @@ type loop struct {
 	instances   []*instance
 	units       []*unit // of the instances
 	agenda      agenda
+	paces       []*pace // of all attachments; none where announcements are not kept apart
 
 	// withholding says that actions other than advertisements are withheld.
 	withholding bool
@@ -320,14 +321,16 @@ const headStart = 500 * time.Microsecond
 
 // earliest is the first deadline, and when to wake for it.
 func (l *loop) earliest() (deadline, wake time.Time) {
-	u := l.agenda.first()
-	switch {
-	case u == nil:
-		return time.Time{}, time.Time{}
-	case u.isBackup():
-		return u.deadline, u.deadline.Add(-headStart)
+	if u := l.agenda.first(); u != nil {
+		deadline, wake = u.deadline, u.deadline
+		if u.isBackup() {
+			wake = u.deadline.Add(-headStart)
+		}
 	}
-	return u.deadline, u.deadline
+	if paced := l.firstPaced(); !paced.IsZero() && (wake.IsZero() || paced.Before(wake)) {
+		return paced, paced
+	}
+	return deadline, wake
 }
 
 // setAlarm sets the alarm to when the loop must wake next.
@@ -364,8 +367,10 @@ func (l *loop) expire() {
 		if now.Before(u.deadline.Add(-u.early())) {
 			break
 		}
+		l.pledge.Working()
 		l.expired(laterOf(now, u.deadline), u)
 	}
+	l.announcePaced(time.Now())
 	l.renew(time.Now())
 }
 

@@ -96,8 +96,10 @@ func (n kernelNetwork) renew(batch []netif.Address) []error  { return n.kernel.R
 func (n kernelNetwork) remove(batch []netif.Address) []error { return n.kernel.Remove(batch...) }
 
 func (n kernelNetwork) ensureVMAC(v netif.VMAC) (netif.Link, error) { return n.kernel.EnsureVMAC(v) }
-func (n kernelNetwork) releaseVMAC(v netif.VMAC) error              { return n.kernel.ReleaseVMAC(v) }
-func (n kernelNetwork) deny(addresses []netip.Addr) error           { return n.kernel.Deny(addresses) }
+
+func (n kernelNetwork) releaseVMAC(v netif.VMAC) error { return n.kernel.ReleaseVMAC(v) }
+
+func (n kernelNetwork) deny(addresses []netip.Addr) error { return n.kernel.Deny(addresses) }
 
 // silent announces on an interface without neighbours, such as lo.
 type silent struct{}

@@ -37,6 +37,11 @@ func (l *loop) performNow(now time.Time, i *instance, actions []vrrp.Action) {
 			l.refused(now, i.config.Name, &i.refusals, a.Source, a.Refusal, "")
 		case vrrp.StateChanged:
 			l.unpublished = true
+			if a.From == vrrp.Active {
+				for _, p := range l.paces {
+					p.drop(i)
+				}
+			}
 			l.logger.Info("state changed", "instance", i.config.Name,
 				"from", a.From.String(), "to", a.To.String(), "reason", a.Reason)
 		}
@@ -71,6 +76,7 @@ func (l *loop) takeover(now time.Time, i *instance, actions []vrrp.Action) int {
 			end++
 		}
 		l.batch = batch
+		l.pledge.Working()
 		failures := l.network.set(batch)
 		from := len(l.announcements)
 		l.noteAnnouncements(now, i, actions[done:end], failures)
@@ -82,6 +88,7 @@ func (l *loop) takeover(now time.Time, i *instance, actions []vrrp.Action) int {
 		done, size = end, min(2*size, batchMax)
 	}
 	for again := true; again; {
+		l.pledge.Working()
 		again = l.announce(now, i, l.announcements, 1)
 	}
 	return done
@@ -92,6 +99,7 @@ func isTaking(action vrrp.Action) bool {
 	switch action.(type) {
 	case vrrp.SetAddress, vrrp.Announce:
 		return true
+	case vrrp.SendAdvertisement, vrrp.RemoveAddress, vrrp.Discard, vrrp.StateChanged:
 	}
 	return false
 }
@@ -111,19 +119,21 @@ func (l *loop) noteAnnouncements(now time.Time, i *instance, actions []vrrp.Acti
 			if n < 0 || errorAt(failures, n) == nil {
 				l.announcements = append(l.announcements, a)
 			}
+		case vrrp.SendAdvertisement, vrrp.RemoveAddress, vrrp.Discard, vrrp.StateChanged: // see isTaking
 		}
 	}
 }
 
 // announce announces each address that is left so many times, those on one
 // interface together, and counts that. It reports whether any is to be
-// announced again.
+// announced again. Where announcements are kept apart, all of them wait their
+// turn; see pace.
 func (l *loop) announce(now time.Time, i *instance, all []vrrp.Announce, times int) (again bool) {
 	for len(all) > 0 {
 		on := i.carrier(all[0].Address)
 		addresses := l.addresses[:0]
 		for len(all) > 0 && i.carrier(all[0].Address) == on {
-			if all[0].Count > 0 {
+			if all[0].Count > 0 && !l.paced(now, i, on, &all[0]) {
 				addresses = append(addresses, all[0].Address)
 				all[0].Count -= times
 				again = again || all[0].Count > 0
@@ -131,19 +141,37 @@ func (l *loop) announce(now time.Time, i *instance, all []vrrp.Announce, times i
 			all = all[1:]
 		}
 		l.addresses = addresses
-		var err error
-		switch {
-		case len(addresses) == 0:
-		case on == nil || on.announcer == nil:
-			err = fmt.Errorf("announce %s: its interface is not open", addresses[0])
-		default:
-			err = on.announcer.AnnounceAll(addresses, times)
-		}
-		if err != nil {
+		if err := i.announceAt(on, addresses, times); err != nil {
 			l.failed(now, i, vrrp.Announce{}, err)
 		}
 	}
 	return again
+}
+
+// paced leaves an announcement to its interface's pace, where it has one.
+func (l *loop) paced(now time.Time, i *instance, on *attachment, a *vrrp.Announce) bool {
+	if on == nil {
+		return false
+	}
+	p := l.paceOf(on, a.Address.Is6())
+	if p == nil {
+		return false
+	}
+	p.add(i, a.Address, a.Count)
+	a.Count = 0
+	l.announcePaced(now)
+	return true
+}
+
+// announceAt announces addresses on the interface that has them.
+func (i *instance) announceAt(on *attachment, addresses []netip.Addr, times int) error {
+	switch {
+	case len(addresses) == 0:
+		return nil
+	case on == nil || on.announcer == nil:
+		return fmt.Errorf("announce %s: its interface is not open", addresses[0])
+	}
+	return on.announcer.AnnounceAll(addresses, times)
 }
 
 // carrier is the interface that has the address; nil when it is no virtual one
@@ -163,8 +191,13 @@ func errorAt(failures []error, n int) error {
 	return nil
 }
 
-// removeAll removes the addresses at the head of actions in one batch, and
-// returns how many that were.
+// changesMax is how many addresses are removed or renewed at once. The kernel
+// needs some 10 to 50 us for each, and the watchdog hears of the loop in
+// between.
+const changesMax = 1024
+
+// removeAll removes the addresses at the head of actions, together, and returns
+// how many that were.
 func (l *loop) removeAll(now time.Time, i *instance, actions []vrrp.Action) (n int) {
 	batch := l.batch[:0]
 	for _, action := range actions {
@@ -178,9 +211,12 @@ func (l *loop) removeAll(now time.Time, i *instance, actions []vrrp.Action) (n i
 		}
 	}
 	l.batch = batch
-	for _, err := range l.network.remove(batch) {
-		if err != nil {
-			l.failed(now, i, actions[0], err)
+	for some := range slices.Chunk(batch, changesMax) {
+		l.pledge.Working()
+		for _, err := range l.network.remove(some) {
+			if err != nil {
+				l.failed(now, i, actions[0], err)
+			}
 		}
 	}
 	return n
@@ -232,11 +268,13 @@ func (l *loop) release(reason string) {
 	l.withholding = true
 	for _, u := range l.units {
 		if u.started {
+			l.pledge.Working()
 			l.shutdown(now, u.members[0], reason)
 		}
 	}
 	l.withholding = false
 	for _, w := range l.withheld {
+		l.pledge.Working()
 		l.perform(now, w.of, w.actions)
 	}
 	for _, a := range l.ordered {
