@@ -3,7 +3,6 @@ package netif
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"net/netip"
 	"sync"
@@ -30,35 +29,19 @@ const (
 	// only (NETLINK_CAP_ACK).
 	answerBytes = 512
 	// requestBytes holds the header and all attributes of one address, which
-	// are at most 108 bytes.
+	// are at most 120 bytes.
 	requestBytes = 128
 
-	offsetErrno = unix.SizeofNlMsghdr
-	// answerTimeout bounds the wait for an answer that should be there.
+	// answerTimeoutSeconds bounds the wait for an answer that should be there.
 	answerTimeoutSeconds = 5
 )
 
 func newChanger() (*changer, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	fd, err := openSocket(0)
 	if err != nil {
-		return nil, fmt.Errorf("open an rtnetlink socket: %w", err)
+		return nil, err
 	}
-	c := &changer{fd: fd, request: make([]byte, 0, batchMax*requestBytes)}
-	if err := c.prepare(); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("prepare an rtnetlink socket: %w", err)
-	}
-	return c, nil
-}
-
-func (c *changer) prepare() error {
-	if err := unix.Bind(c.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return err
-	}
-	if err := unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1); err != nil {
-		return err
-	}
-	return unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: answerTimeoutSeconds})
+	return &changer{fd: fd, request: make([]byte, 0, batchMax*requestBytes)}, nil
 }
 
 func (c *changer) close() { unix.Close(c.fd) }
@@ -68,16 +51,23 @@ const batchMax = 64
 
 // change is one kind of request.
 type change struct {
-	kind, flags uint16
+	kind, flags  uint16
+	addressFlags uint32 // IFA_F_* of every address
 }
 
+// There is no duplicate address detection (IFA_F_NODAD): the last owner may
+// still have the address, and nobody waits for the outcome.
 var (
 	// An existing address is EEXIST.
-	toSet = change{unix.RTM_NEWADDR, unix.NLM_F_CREATE | unix.NLM_F_EXCL}
-	// A missing address is set again.
-	toRenew = change{unix.RTM_NEWADDR, unix.NLM_F_CREATE | unix.NLM_F_REPLACE}
+	toSet = change{unix.RTM_NEWADDR, unix.NLM_F_CREATE | unix.NLM_F_EXCL, unix.IFA_F_NODAD}
+	// A missing address is EINVAL. The kernel would set it, with or without
+	// NLM_F_CREATE (inet_rtm_newaddr of net/ipv4/devinet.c, inet6_rtm_newaddr
+	// of net/ipv6/addrconf.c). But a new address that is to be joined as a
+	// multicast group, and is none, it refuses; of one that is there it does
+	// not try. There is no time between looking and setting.
+	toRenew = change{unix.RTM_NEWADDR, unix.NLM_F_REPLACE, unix.IFA_F_NODAD | unix.IFA_F_MCAUTOJOIN}
 	// A missing address is EADDRNOTAVAIL.
-	toRemove = change{unix.RTM_DELADDR, 0}
+	toRemove = change{unix.RTM_DELADDR, 0, 0}
 )
 
 // all makes the change to every address of a batch, in its order. Only the
@@ -106,11 +96,10 @@ func (c *changer) some(what change, batch []Address, errs []error) error {
 	c.request = c.request[:0]
 	for n, a := range batch {
 		c.sequence++
-		flags := what.flags
 		if n == len(batch)-1 {
-			flags |= unix.NLM_F_ACK
+			what.flags |= unix.NLM_F_ACK
 		}
-		c.request = appendAddressRequest(c.request, change{what.kind, flags}, c.sequence, a)
+		c.request = appendAddressRequest(c.request, what, c.sequence, a)
 	}
 	if err := unix.Sendto(c.fd, c.request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err
@@ -124,6 +113,9 @@ func (c *changer) some(what change, batch []Address, errs []error) error {
 			return err
 		}
 		sequence, err := readAnswer(c.answer[:n])
+		if errors.Is(err, errMalformed) {
+			return err
+		}
 		if at := sequence - first; at < uint32(len(batch)) {
 			errs[at] = err
 		}
@@ -134,21 +126,27 @@ func (c *changer) some(what change, batch []Address, errs []error) error {
 }
 
 // readAnswer reads an acknowledgement: of which request, and the error that it
-// reports.
+// reports. Anything else is of request 0.
 func readAnswer(b []byte) (sequence uint32, err error) {
-	if len(b) < offsetErrno+4 || binary.NativeEndian.Uint16(b[4:]) != unix.NLMSG_ERROR {
-		return 0, nil
+	m, _, err := cutMessage(b)
+	if err != nil || m.kind != unix.NLMSG_ERROR {
+		return 0, err
 	}
-	sequence = binary.NativeEndian.Uint32(b[8:])
-	if errno := int32(binary.NativeEndian.Uint32(b[offsetErrno:])); errno != 0 {
-		return sequence, unix.Errno(-errno)
-	}
-	return sequence, nil
+	return m.sequence, errorOf(m.body)
 }
 
+const (
+	// attributeProtocol is IFA_PROTO, which older kernels pass over.
+	attributeProtocol = 11
+	// protocolOurs is the origin that Set gives an address: the number of VRRP
+	// among IP's protocols. The kernel itself uses 1 to 3 (IFAPROT_KERNEL_*).
+	protocolOurs = 112
+)
+
 // appendAddressRequest writes a nlmsghdr, an ifaddrmsg and its attributes
-// (rtnetlink(7)). No broadcast address is guessed. There is no duplicate address detection (IFA_F_NODAD): the last owner may still have
-// the address, and nobody waits for the outcome.
+// (rtnetlink(7)). No broadcast address is guessed. What is removed is named by
+// its interface and prefix only: with a label that it does not have, the kernel
+// would not find it.
 func appendAddressRequest(b []byte, what change, sequence uint32, a Address) []byte {
 	start := len(b)
 	family := byte(unix.AF_INET)
@@ -160,25 +158,33 @@ func appendAddressRequest(b []byte, what change, sequence uint32, a Address) []b
 	b = binary.NativeEndian.AppendUint16(b, what.flags|unix.NLM_F_REQUEST)
 	b = binary.NativeEndian.AppendUint32(b, sequence)
 	b = append(b, 0, 0, 0, 0) // the port, which the kernel knows
-	flags := unix.IFA_F_NODAD | a.Flags
+	flags := what.addressFlags | a.Flags
 	b = append(b, family, byte(a.Prefix.Bits()), byte(flags), scopeOf(a))
 	b = binary.NativeEndian.AppendUint32(b, uint32(a.Index))
 	b = appendAddress(b, unix.IFA_LOCAL, a.Prefix.Addr())
 	b = appendAddress(b, unix.IFA_ADDRESS, a.Prefix.Addr())
-	if a.Label != "" && family == unix.AF_INET {
+	if what.kind == unix.RTM_NEWADDR {
+		b = appendNature(b, a, flags)
+	}
+	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
+	return b
+}
+
+// appendNature writes what an address is besides its place.
+func appendNature(b []byte, a Address, flags uint32) []byte {
+	if a.Label != "" && a.Prefix.Addr().Is4() {
 		b = appendAttribute(b, unix.IFA_LABEL, append([]byte(a.Label), 0))
 	}
 	if a.Broadcast.Is4() {
 		b = appendAddress(b, unix.IFA_BROADCAST, a.Broadcast)
 	}
 	if flags > math.MaxUint8 {
-		b = appendAttribute(b, unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, flags))
+		b = binary.NativeEndian.AppendUint16(b, unix.SizeofRtAttr+4)
+		b = binary.NativeEndian.AppendUint16(b, unix.IFA_FLAGS)
+		b = binary.NativeEndian.AppendUint32(b, flags)
 	}
-	if what.kind == unix.RTM_NEWADDR {
-		b = appendLifetime(b, a)
-	}
-	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
-	return b
+	b = appendAttribute(b, attributeProtocol, []byte{protocolOurs})
+	return appendLifetime(b, a)
 }
 
 // forever is a lifetime without end (INFINITY_LIFE_TIME of net/addrconf.h).

@@ -1,10 +1,11 @@
 package netif
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,9 +24,6 @@ func addresses(index, n int, is6 bool, lifetime time.Duration) []Address {
 	}
 	return batch
 }
-
-// plain is the address as it is reported.
-func plain(a Address) Address { return Address{Index: a.Index, Prefix: a.Prefix} }
 
 func TestLiveBatchIsSetAndRemoved(t *testing.T) {
 	for _, is6 := range []bool{false, true} {
@@ -106,10 +104,13 @@ func TestLiveLeaseEndsUnlessRenewed(t *testing.T) {
 							t.Fatal(errors.Join(errs...))
 						}
 					case e := <-w.events:
-						if e != (AddressRemoved{Address: left}) {
-							t.Fatalf("event %+v", e)
+						switch e.(type) {
+						case AddressSet, AddressRemoved:
+							if e != (AddressRemoved{Address: left}) {
+								t.Fatalf("event %+v", e)
+							}
+							ended = true
 						}
-						ended = true
 					case <-time.After(bound):
 						t.Fatal("the lease did not end")
 					}
@@ -125,21 +126,71 @@ func TestLiveLeaseEndsUnlessRenewed(t *testing.T) {
 	}
 }
 
-// What ended is set again, and its end is reported: whoever renews learns that
-// the address was gone.
-func TestLiveRenewalOfALostAddressIsNotSilent(t *testing.T) {
-	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
-		w := watch(t, k)
-		w.resynchronized()
-		address := addresses(a.Index, 1, false, 5*time.Second)[0]
-		for _, errs := range [][]error{k.Set(address), k.Remove(address), k.Renew(address)} {
-			if errs != nil {
-				t.Fatal(errors.Join(errs...))
-			}
-		}
-		w.await("removed", func(e Event) bool { return e == AddressRemoved{Address: plain(address)} })
-		w.await("set", func(e Event) bool { return e == AddressSet{Address: plain(address)} })
-	})
+// Who renews an address that is gone learns so, and does not set it.
+func TestLiveRenewalDoesNotSetAgain(t *testing.T) {
+	for _, is6 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
+			inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+				batch := addresses(a.Index, 3, is6, time.Minute)
+				for _, errs := range [][]error{k.Set(batch...), k.Renew(batch...), k.Remove(batch[1])} {
+					if errs != nil {
+						t.Fatal(errors.Join(errs...))
+					}
+				}
+				errs := k.Renew(batch...)
+				if len(errs) != 3 || errs[0] != nil || !errors.Is(errs[1], ErrEnded) || errs[2] != nil {
+					t.Errorf("errors %v", errs)
+				}
+				if has(t, k, batch[1]) {
+					t.Error("the address was set again")
+				}
+				if !has(t, k, batch[0]) || !has(t, k, batch[2]) {
+					t.Error("an address was lost")
+				}
+				if errs := k.Set(batch[1]); errs != nil {
+					t.Error(errors.Join(errs...))
+				}
+				if errs := k.Remove(batch...); errs != nil || has(t, k, batch[0]) {
+					t.Errorf("removal of what was renewed: %v", errs)
+				}
+			})
+		})
+	}
+}
+
+// A renewal changes the time, and nothing else that can be seen, but for the
+// flag by which Renew keeps from setting addresses.
+func TestLiveRenewalKeepsTheAddress(t *testing.T) {
+	for _, is6 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
+			inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
+				address := addresses(a.Index, 1, is6, time.Hour)[0]
+				address.Label = "a:vip"
+				show := func() string {
+					out, err := exec.Command("ip", "-o", "addr", "show", "to", address.Prefix.String()).CombinedOutput()
+					if err != nil {
+						t.Fatalf("%v: %s", err, out)
+					}
+					return string(out)
+				}
+				if errs := k.Set(address); errs != nil {
+					t.Fatal(errors.Join(errs...))
+				}
+				set := show()
+				address.Lifetime = 2 * time.Hour
+				if errs := k.Renew(address); errs != nil {
+					t.Fatal(errors.Join(errs...))
+				}
+				renewed := strings.ReplaceAll(show(), " autojoin", "")
+				if strings.Count(renewed, "\n") != 1 || !strings.Contains(renewed, "valid_lft 7200sec") {
+					t.Errorf("after renewal:\n%s", renewed)
+				}
+				if set = strings.ReplaceAll(set, "3600sec", "7200sec"); set != renewed {
+					t.Errorf("set:\n%srenewed:\n%s", set, renewed)
+				}
+			})
+		})
+	}
 }
 
 // BenchmarkLiveBatch compares one batch of 250 addresses with 250 single
@@ -186,21 +237,14 @@ func BenchmarkLiveLeaseEnd(b *testing.B) {
 		for lease := time.Second; lease <= 3*time.Second; lease += time.Second {
 			b.Run(fmt.Sprintf("is6=%t/lease=%s", is6, lease), func(b *testing.B) {
 				inBenchNamespace(b, func(k *Kernel, a Link) {
-					ctx, cancel := context.WithCancel(b.Context())
-					defer cancel()
-					events := make(chan Event, 256)
-					go func() { _ = k.Watch(ctx, events, func(error) {}) }()
-					<-events
+					w := watch(b, k)
+					w.resynchronized()
 					var longest, shortest time.Duration
 					for b.Loop() {
 						address := addresses(a.Index, 1, is6, lease)[0]
 						k.Set(address)
 						set := time.Now()
-						for e := range events {
-							if e == (AddressRemoved{Address: plain(address)}) {
-								break
-							}
-						}
+						w.await("removed", func(e Event) bool { return e == AddressRemoved{Address: plain(address)} })
 						took := time.Since(set)
 						longest = max(longest, took)
 						if shortest == 0 || took < shortest {

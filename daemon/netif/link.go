@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,6 +25,12 @@ type Link struct {
 type Address struct {
 	Index  int // of the interface
 	Prefix netip.Prefix
+	// Ours says that Set made the address, in this process or in a predecessor;
+	// an administrator's, or one that was there before Set, is not ours. The
+	// kernel keeps it with the address (IFA_PROTO of linux/if_addr.h, since
+	// Linux 5.18; before, no address is ours). Watch and Addresses tell it,
+	// Set, Renew and Remove do not look at it.
+	Ours bool
 	// Watch and Addresses leave the rest empty.
 
 	Label     string     // what IPv4 tools call it
@@ -41,34 +46,22 @@ type Address struct {
 	Preferred *time.Duration
 }
 
-func linkFrom(l netlink.Link) Link {
+// linkFrom makes a Link of what the kernel says; flags are IFF_* of
+// netdevice(7).
+func linkFrom(index int, name string, hardware net.HardwareAddr, flags uint32) Link {
 	const running = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING
-	attributes := l.Attrs()
 	return Link{
-		Index:    attributes.Index,
-		Name:     attributes.Name,
-		Hardware: attributes.HardwareAddr,
-		Running:  attributes.RawFlags&running == running,
-		ARP:      attributes.RawFlags&(unix.IFF_NOARP|unix.IFF_LOOPBACK) == 0,
+		Index:    index,
+		Name:     name,
+		Hardware: hardware,
+		Running:  flags&running == running,
+		ARP:      flags&(unix.IFF_NOARP|unix.IFF_LOOPBACK) == 0,
 	}
-}
-
-// prefixFrom converts what netlink uses; false when it is no address.
-func prefixFrom(n net.IPNet) (netip.Prefix, bool) {
-	address, ok := netip.AddrFromSlice(n.IP)
-	ones, bits := n.Mask.Size()
-	if !ok || bits == 0 {
-		return netip.Prefix{}, false
-	}
-	if bits == 32 {
-		address = address.Unmap()
-	}
-	return netip.PrefixFrom(address, ones), true
 }
 
 // isUsable reports whether an address with these flags (IFA_F_* of
 // linux/if_addr.h) can be sent from: an IPv6 address that is still tested for
 // duplicates, or failed the test, cannot.
-func isUsable(flags int) bool {
+func isUsable(flags uint32) bool {
 	return flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0 || flags&unix.IFA_F_OPTIMISTIC != 0
 }

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
-	"os"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 )
@@ -47,45 +44,57 @@ var ErrNotOurs = errors.New("the interface is not a virtual router's")
 //
 // The macvlan is private: what it sends, its own host does not see. Its host
 // answers ARP for an address on that interface only which has the address
-// (arp_ignore on both, arp_announce on the macvlan); packets that another
+// (arp_ignore, arp_announce); packets that another
 // router sends from the same MAC address and from an address of the parent's
 // network are accepted (rp_filter, accept_local); and it has no IPv6 address
-// of its own making, because all routers would make the same one. All sysctls
-// are those of the macvlan, but for arp_ignore of the parent, which ReleaseVMAC
-// restores.
+// of its own making, because all routers would make the same one. When an
+// address is taken off, the others of its network stay (promote_secondaries).
+//
+// What it reports of its multicast groups (MLD) when an address is taken off, it
+// reports at once, and not after up to a second, when bridges have learned that
+// the MAC address is the new Active's.
+//
+// All sysctls are those of the macvlan, but for arp_ignore and arp_announce of
+// the parent. What those were before is written down in the macvlan's alias, so
+// that ReleaseVMAC restores them also when a predecessor changed them.
 func (k *Kernel) EnsureVMAC(v VMAC) (Link, error) {
 	fail := func(err error) (Link, error) {
 		return Link{}, fmt.Errorf("make the virtual router's interface %s: %w", v.Name, err)
 	}
-	found, err := k.handle.LinkByName(v.Name)
-	_, isMissing := errors.AsType[netlink.LinkNotFoundError](err)
+	found, err := k.linkByName(v.Name)
 	switch {
-	case isMissing:
+	case err != nil:
+		return fail(err)
+	case found == nil:
 		err = k.addVMAC(v)
-	case err != nil || v.isSame(found):
+	case v.isSame(found):
 	case !v.isOurs(found):
 		err = ErrNotOurs
 	default:
-		if err = k.handle.LinkDel(found); err == nil {
-			err = k.addVMAC(v)
-		}
+		err = errors.Join(k.removeVMAC(found), k.addVMAC(v))
 	}
 	if err != nil {
 		return fail(err)
 	}
-	if err := k.prepareVMAC(v); err != nil {
-		return fail(err)
-	}
-	made, err := k.handle.LinkByName(v.Name)
+	made, err := k.prepareVMAC(v)
 	if err != nil {
 		return fail(err)
 	}
-	return linkFrom(made), nil
+	return made, nil
+}
+
+// linkByName is nil when there is none.
+func (k *Kernel) linkByName(name string) (netlink.Link, error) {
+	found, err := k.handle.LinkByName(name)
+	if _, isMissing := errors.AsType[netlink.LinkNotFoundError](err); isMissing {
+		return nil, nil
+	}
+	return found, err
 }
 
 func (v VMAC) isSame(l netlink.Link) bool {
-	_, is := l.(*netlink.Macvlan)
-	return is && l.Attrs().ParentIndex == v.Parent && bytes.Equal(l.Attrs().HardwareAddr, v.Hardware)
+	m, is := l.(*netlink.Macvlan)
+	return is && m.Mode == netlink.MACVLAN_MODE_PRIVATE && m.ParentIndex == v.Parent && bytes.Equal(m.HardwareAddr, v.Hardware)
 }
 
 // isOurs reports whether a predecessor may have made the interface.
@@ -103,93 +112,68 @@ func (k *Kernel) addVMAC(v VMAC) error {
 
 // prepareVMAC sets the sysctls, brings the macvlan up, and gives it the
 // parent's IPv6 address.
-func (k *Kernel) prepareVMAC(v VMAC) error {
-	parent, err := k.handle.LinkByIndex(v.Parent)
-	if err != nil {
-		return err
+func (k *Kernel) prepareVMAC(v VMAC) (Link, error) {
+	if all, err := readSysctl("ipv4", "all", "rp_filter"); err == nil && all != "0" {
+		return Link{}, fmt.Errorf("net.ipv4.conf.all.rp_filter is %s, which overrules the interface's own 0: "+
+			"set it for each interface, and to 0 for all", all)
 	}
-	if all, err := readSysctl("ipv4", "all", "rp_filter"); err == nil && all == "1" {
-		return errors.New("net.ipv4.conf.all.rp_filter is 1, which overrules the interface's own: set it to 0 or 2")
-	}
-	settings := []struct{ family, name, key, value string }{
-		{"ipv4", v.Name, "rp_filter", "0"},
-		{"ipv4", v.Name, "accept_local", "1"},
-		{"ipv4", v.Name, "arp_ignore", "1"},
-		{"ipv4", v.Name, "arp_announce", "2"},
-		{"ipv6", v.Name, "addr_gen_mode", "1"}, // IN6_ADDR_GEN_MODE_NONE
-		{"ipv6", v.Name, "autoconf", "0"},
-		{"ipv6", v.Name, "accept_ra", "0"},
+	settings := []struct{ family, key, value string }{
+		{"ipv4", "rp_filter", "0"},
+		{"ipv4", "accept_local", "1"},
+		{"ipv4", "arp_ignore", "1"},
+		{"ipv4", "arp_announce", "2"},
+		{"ipv4", "promote_secondaries", "1"},
+		{"ipv6", "addr_gen_mode", "1"}, // IN6_ADDR_GEN_MODE_NONE
+		{"ipv6", "autoconf", "0"},
+		{"ipv6", "accept_ra", "0"},
+		{"ipv6", "mldv1_unsolicited_report_interval", "1"}, // ms
+		{"ipv6", "mldv2_unsolicited_report_interval", "1"},
 	}
 	for _, s := range settings {
-		if err := writeSysctl(s.family, s.name, s.key, s.value); err != nil {
-			return err
+		if err := writeSysctl(s.family, v.Name, s.key, s.value); err != nil {
+			return Link{}, err
 		}
-	}
-	if err := k.hushParent(parent.Attrs().Name); err != nil {
-		return err
 	}
 	macvlan, err := k.handle.LinkByName(v.Name)
 	if err != nil {
-		return err
+		return Link{}, err
+	}
+	if err := k.hushParent(macvlan); err != nil {
+		return Link{}, err
 	}
 	if err := k.handle.LinkSetUp(macvlan); err != nil {
-		return err
+		return Link{}, err
 	}
-	if !v.LinkLocal.IsValid() {
-		return nil
+	if v.LinkLocal.IsValid() {
+		address := Address{Index: macvlan.Attrs().Index, Prefix: netip.PrefixFrom(v.LinkLocal, linkLocalBits)}
+		if err := errors.Join(k.Set(address)...); err != nil {
+			return Link{}, err
+		}
 	}
-	address := Address{Index: macvlan.Attrs().Index, Prefix: netip.PrefixFrom(v.LinkLocal, 64)}
-	return errors.Join(k.Set(address)...)
+	if macvlan, err = k.handle.LinkByName(v.Name); err != nil {
+		return Link{}, err
+	}
+	a := macvlan.Attrs()
+	return linkFrom(a.Index, a.Name, a.HardwareAddr, a.RawFlags), nil
 }
 
-// hushParent keeps the parent from answering ARP for what is on the macvlan.
-func (k *Kernel) hushParent(name string) error {
-	before, err := readSysctl("ipv4", name, "arp_ignore")
-	if err != nil || before != "0" {
-		return err
-	}
-	if k.hushed == nil {
-		k.hushed = make(map[string]bool)
-	}
-	k.hushed[name] = true
-	return writeSysctl("ipv4", name, "arp_ignore", "1")
-}
+// linkLocalBits is the length of the link-local prefix (RFC 4291 §2.5.6).
+const linkLocalBits = 64
 
-// ReleaseVMAC removes the macvlan, and restores what was changed for it on the
-// interface below. It is no error that it is gone.
+// ReleaseVMAC removes the macvlan. When it was the last of ours on the
+// interface below, that one's sysctls are restored, unless somebody has changed
+// them meanwhile. It is no error that the macvlan is gone.
 func (k *Kernel) ReleaseVMAC(v VMAC) error {
-	found, err := k.handle.LinkByName(v.Name)
-	_, isMissing := errors.AsType[netlink.LinkNotFoundError](err)
-	switch {
-	case isMissing:
-		err = nil
-	case err == nil && v.isOurs(found):
-		err = k.handle.LinkDel(found)
+	found, err := k.linkByName(v.Name)
+	if err == nil && found != nil && v.isOurs(found) {
+		err = k.removeVMAC(found)
 	}
-	for name := range k.hushed {
-		err = errors.Join(err, writeSysctl("ipv4", name, "arp_ignore", "0"))
-	}
-	k.hushed = nil
 	if err != nil {
 		return fmt.Errorf("remove the virtual router's interface %s: %w", v.Name, err)
 	}
 	return nil
 }
 
-func sysctlPath(family, name, key string) string {
-	return "/proc/sys/net/" + family + "/conf/" + name + "/" + key
-}
-
-func readSysctl(family, name, key string) (string, error) {
-	text, err := os.ReadFile(sysctlPath(family, name, key))
-	return strings.TrimSpace(string(text)), err
-}
-
-// writeSysctl writes a value, unless it is there. A kernel without IPv6, or an
-// interface that has gone, has no such file.
-func writeSysctl(family, name, key, value string) error {
-	if before, err := readSysctl(family, name, key); err == nil && before == value || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return os.WriteFile(sysctlPath(family, name, key), []byte(value), 0o644)
+func (k *Kernel) removeVMAC(macvlan netlink.Link) error {
+	return errors.Join(k.unhushParent(macvlan), k.handle.LinkDel(macvlan))
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"os"
+	"syscall"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,22 +42,26 @@ func (AddressRemoved) isEvent() {}
 
 const (
 	// receiveBufferBytes lets some thousand changes wait while the process is
-	// stopped. The kernel caps it at net.core.rmem_max unless forced.
+	// stopped. Without CAP_NET_ADMIN in the first user namespace the kernel
+	// caps it at net.core.rmem_max.
 	receiveBufferBytes = 4 << 20
 	// resubscribeDelay keeps a kernel that refuses subscriptions from being
 	// asked in a busy loop.
 	resubscribeDelay = 100 * time.Millisecond
+	// watched are the groups of a subscription (rtnetlink(7)).
+	watched = 1<<(unix.RTNLGRP_LINK-1) | 1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_IFADDR-1)
 )
 
-// errEnded is why a subscription ended that gave no reason.
-var errEnded = errors.New("the subscription ended")
+// errTruncated says that a notification was longer than any should be.
+var errTruncated = errors.New("a notification was cut off")
 
 // Watch sends events until ctx is done, and then returns nil. When a
-// subscription fails it tells lost why, subscribes anew, and sends
-// Resynchronized. Only a failure of the first subscription is returned.
+// subscription fails, as with ENOBUFS after more changes than the kernel keeps
+// for us, it tells lost why, subscribes anew, and sends Resynchronized. Only a
+// failure of the first subscription is returned.
 //
-// A renewed lifetime is no event. Links and addresses arrive over two sockets: the order between an
-// interface's and its addresses' events is not that of the kernel.
+// Events are in the kernel's order. A renewed lifetime is none. The caller's
+// thread must be in the namespace in which k was opened.
 func (k *Kernel) Watch(ctx context.Context, events chan<- Event, lost func(error)) error {
 	for first := true; ; first = false {
 		subscribed, err := k.watchOnce(ctx, events)
@@ -75,28 +81,14 @@ func (k *Kernel) Watch(ctx context.Context, events chan<- Event, lost func(error
 }
 
 // watchOnce subscribes, reads the tables, and passes on what is reported until
-// a subscription ends. The tables are read after subscribing, so that no
+// the subscription fails. The tables are read after subscribing, so that no
 // change falls between; a change may therefore be reported twice.
 func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed bool, err error) {
-	done := make(chan struct{})
-	defer close(done)
-	failure := make(chan error, 1)
-	fail := func(err error) {
-		select {
-		case failure <- err:
-		default:
-		}
-	}
-	links := make(chan netlink.LinkUpdate, 16)
-	addresses := make(chan netlink.AddrUpdate, 16)
-	if err := subscribe(links, addresses, done, fail); err != nil {
+	s, err := subscribe(ctx)
+	if err != nil {
 		return false, err
 	}
-	// The senders block on these channels, and end by closing them.
-	defer func() {
-		go drain(links)
-		go drain(addresses)
-	}()
+	defer s.close()
 	all, err := k.everything()
 	if err != nil {
 		return false, err
@@ -106,44 +98,85 @@ func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed
 	}
 	known := knownFrom(all.Addresses)
 	for {
-		var event Event
-		select {
-		case <-ctx.Done():
-			return true, ctx.Err()
-		case err := <-failure:
+		datagram, err := s.receive()
+		if err != nil {
 			return true, err
-		case update, open := <-links:
-			if !open {
-				return true, errEnded
-			}
-			event = linkEvent(update)
-		case update, open := <-addresses:
-			if !open {
-				return true, errEnded
-			}
-			event = known.addressEvent(update)
 		}
-		if event != nil && !send(ctx, events, event) {
-			return true, ctx.Err()
+		for m, err := range messages(datagram) {
+			if err != nil {
+				return true, err
+			}
+			event, err := known.event(m)
+			if err != nil {
+				return true, err
+			}
+			if event != nil && !send(ctx, events, event) {
+				return true, ctx.Err()
+			}
 		}
 	}
 }
 
-func subscribe(links chan netlink.LinkUpdate, addresses chan netlink.AddrUpdate, done chan struct{}, fail func(error)) error {
-	err := netlink.LinkSubscribeWithOptions(links, done, netlink.LinkSubscribeOptions{
-		ErrorCallback: fail, ReceiveBufferSize: receiveBufferBytes,
-	})
+// subscription is a socket that the kernel sends its notifications to.
+type subscription struct {
+	file   *os.File
+	raw    syscall.RawConn
+	leave  func() bool
+	buffer []byte
+}
+
+// subscribe opens a subscription, on which nothing is received any more once
+// ctx is done.
+func subscribe(ctx context.Context) (*subscription, error) {
+	fd, err := openSocket(watched)
 	if err != nil {
-		return fmt.Errorf("subscribe to links: %w", err)
+		return nil, err
 	}
-	err = netlink.AddrSubscribeWithOptions(addresses, done, netlink.AddrSubscribeOptions{
-		ErrorCallback: fail, ReceiveBufferSize: receiveBufferBytes,
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBufferBytes) != nil {
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBufferBytes)
+	}
+	if err = errors.Join(err, unix.SetNonblock(fd, true)); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("prepare an rtnetlink socket: %w", err)
+	}
+	s := &subscription{file: os.NewFile(uintptr(fd), "rtnetlink"), buffer: make([]byte, datagramBytes)}
+	if s.raw, err = s.file.SyscallConn(); err != nil {
+		s.file.Close()
+		return nil, fmt.Errorf("prepare an rtnetlink socket: %w", err)
+	}
+	s.leave = context.AfterFunc(ctx, func() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) })
+	return s, nil
+}
+
+func (s *subscription) close() {
+	s.leave()
+	s.file.Close()
+}
+
+// receive waits for the next datagram of the kernel's. Another process's
+// (netlink(7), nl_pid) is passed over: it is empty.
+func (s *subscription) receive() ([]byte, error) {
+	var n, flags int
+	var from unix.Sockaddr
+	var failed error
+	err := s.raw.Read(func(fd uintptr) bool {
+		for failed = unix.EINTR; errors.Is(failed, unix.EINTR); {
+			n, _, flags, from, failed = unix.Recvmsg(int(fd), s.buffer, nil, 0)
+		}
+		return !errors.Is(failed, unix.EAGAIN)
 	})
-	if err != nil {
-		go drain(links)
-		return fmt.Errorf("subscribe to addresses: %w", err)
+	sender, isNetlink := from.(*unix.SockaddrNetlink)
+	switch {
+	case err != nil:
+		return nil, err
+	case failed != nil:
+		return nil, fmt.Errorf("receive notifications: %w", failed)
+	case !isNetlink || sender.Pid != 0:
+		return nil, nil
+	case flags&unix.MSG_TRUNC != 0:
+		return nil, errTruncated
 	}
-	return nil
+	return s.buffer[:n], nil
 }
 
 func (k *Kernel) everything() (Resynchronized, error) {
@@ -158,41 +191,61 @@ func (k *Kernel) everything() (Resynchronized, error) {
 	return Resynchronized{Links: links, Addresses: addresses}, nil
 }
 
-func linkEvent(update netlink.LinkUpdate) Event {
-	if update.Header.Type == unix.RTM_DELLINK {
-		return LinkRemoved{Link: linkFrom(update.Link)}
-	}
-	return LinkChanged{Link: linkFrom(update.Link)}
+// place is what tells addresses apart.
+type place struct {
+	index  int
+	prefix netip.Prefix
 }
 
 // knownAddresses are those that were reported and not removed since.
-type knownAddresses map[Address]struct{}
+type knownAddresses map[place]struct{}
 
 func knownFrom(addresses []Address) knownAddresses {
 	known := make(knownAddresses, len(addresses))
 	for _, a := range addresses {
-		known[a] = struct{}{}
+		known[place{a.Index, a.Prefix}] = struct{}{}
 	}
 	return known
 }
 
+// event is what a notification says; nil when it is nothing new.
+func (known knownAddresses) event(m message) (Event, error) {
+	switch m.kind {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		l, ok, err := parseLink(m.body)
+		switch {
+		case err != nil || !ok:
+			return nil, err
+		case m.kind == unix.RTM_DELLINK:
+			return LinkRemoved{Link: l}, nil
+		}
+		return LinkChanged{Link: l}, nil
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		a, flags, ok, err := parseAddress(m.body)
+		if err != nil || !ok {
+			return nil, err
+		}
+		return known.addressEvent(a, m.kind == unix.RTM_NEWADDR && isUsable(flags)), nil
+	case unix.NLMSG_ERROR:
+		return nil, errorOf(m.body)
+	}
+	return nil, nil
+}
+
 // addressEvent returns nil for an address that cannot be used yet, and for
 // news of one that is known: a lease that was renewed.
-func (known knownAddresses) addressEvent(update netlink.AddrUpdate) Event {
-	prefix, ok := prefixFrom(update.LinkAddress)
-	if !ok {
+func (known knownAddresses) addressEvent(a Address, usable bool) Event {
+	at := place{a.Index, a.Prefix}
+	_, is := known[at]
+	switch {
+	case is == usable:
 		return nil
+	case usable:
+		known[at] = struct{}{}
+		return AddressSet{Address: a}
 	}
-	address := Address{Index: update.LinkIndex, Prefix: prefix}
-	if !update.NewAddr {
-		delete(known, address)
-		return AddressRemoved{Address: address}
-	}
-	if _, is := known[address]; is || !isUsable(update.Flags) {
-		return nil
-	}
-	known[address] = struct{}{}
-	return AddressSet{Address: address}
+	delete(known, at)
+	return AddressRemoved{Address: a}
 }
 
 func send(ctx context.Context, events chan<- Event, event Event) bool {
@@ -201,11 +254,5 @@ func send(ctx context.Context, events chan<- Event, event Event) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// drain takes what is left until the sender closes the channel.
-func drain[T any](updates <-chan T) {
-	for range updates {
 	}
 }
