@@ -39,7 +39,7 @@ const (
 	safety       = "safety"
 	liveness     = "liveness"
 	ownership    = "ownership"
-	timing       = "timing"
+	Timing       = "timing" // how long the takeover took
 )
 
 // Judge gives the verdict on a trial. Events may be in any order. An

@@ -24,7 +24,7 @@ func checkTiming(e *evidence) []history.Finding {
 	if busy.Body.DelayMax <= canaryLimit {
 		return findings
 	}
-	f := fail(timing, []int{busy.ID}, "the machine stood still for %s, so a bound of %s means nothing",
+	f := fail(Timing, []int{busy.ID}, "the machine stood still for %s, so a bound of %s means nothing",
 		short(busy.Body.DelayMax), short(ResidualMax))
 	f.Verdict = history.Inconclusive
 	for _, finding := range findings {
@@ -69,7 +69,7 @@ func checkResidual(e *evidence) []history.Finding {
 	h := e.failover
 	expected, ok := h.Expected()
 	if !ok {
-		return []history.Finding{fail(timing, nil,
+		return []history.Finding{fail(Timing, nil,
 			"%s took over, but no advertisement from %s that it had heard explains when", h.New, h.Old)}
 	}
 	if h.FirstAdvert == nil {
@@ -83,7 +83,7 @@ func checkResidual(e *evidence) []history.Finding {
 	if residual < 0 {
 		how = "early"
 	}
-	return []history.Finding{fail(timing, []int{h.LastAdvert.ID, h.FirstAdvert.ID},
+	return []history.Finding{fail(Timing, []int{h.LastAdvert.ID, h.FirstAdvert.ID},
 		"%s took over %s %s: it was due %s after the last advertisement it heard (priority %d)",
 		h.New, short(residual.Abs()), how, short(h.Timer), h.LastAdvert.Body.Priority)}
 }
@@ -107,7 +107,7 @@ func checkBounds(e *evidence) []history.Finding {
 	if took <= limit {
 		return nil
 	}
-	return []history.Finding{fail(timing, []int{fault.ID, event},
+	return []history.Finding{fail(Timing, []int{fault.ID, event},
 		"the first %s came %s after the fault; its bound is %s and %s margin",
 		what, short(took), short(bounds.To), short(AnswerMargin))}
 }
@@ -153,7 +153,7 @@ func checkSilence(e *evidence) []history.Finding {
 	if !overdue(faulted.To) {
 		return nil
 	}
-	return []history.Finding{fail(timing, []int{last.ID},
+	return []history.Finding{fail(Timing, []int{last.ID},
 		"nobody took over, though %s heard nothing from %s for %s after an advertisement of priority %d",
 		backup.Name, old.Name, short(silence), last.Body.Priority)}
 }

@@ -21,9 +21,9 @@ import (
 // pairs of what distinguishes them, drawn with ginkgo's random seed.
 var interopAll = flag.Bool("interop", false, "run all clusters of the interoperation specs")
 
-// interopParallel is how many of their trials run at a time: they ask less
-// often than a drill's.
-const interopParallel = 5
+// interopParallel is how many of their trials run at a time: their timers are
+// short, and the daemons that keep them share the processors.
+const interopParallel = 3
 
 var interopPeriods = live.Periods{ICMP: 5 * time.Millisecond, HTTP: 50 * time.Millisecond, Owners: 10 * time.Millisecond}
 
@@ -142,12 +142,12 @@ func (m mesh) expectations() []expectation {
 	return []expectation{
 		of("daemon-killed", func(r *suite.Result) {
 			Expect(r).To(suite.HaveFailedOverTo("node2"))
-			Expect(r).To(suite.HaveFailedOverWithin(down + check.AnswerMargin))
+			Expect(r).To(suite.HaveFailedOverWithin(m.due(down, 2*down)))
 			Expect(r).To(suite.HaveRevertedWithin(down + starting))
 		}),
 		of("daemon-stopped", func(r *suite.Result) {
 			Expect(r).To(suite.HaveFailedOverTo("node2"))
-			Expect(r).To(suite.HaveFailedOverWithin(skew2 + check.AnswerMargin))
+			Expect(r).To(suite.HaveFailedOverWithin(m.due(skew2, down)))
 			Expect(r).To(suite.HaveDualActiveWithin(2 * check.HandoverOverlapMax)) // a failover and a reversion
 			Expect(r).To(suite.HaveRevertedWithin(down + starting))
 		}),
@@ -174,7 +174,29 @@ func (m mesh) speaks(r *suite.Result) {
 		Expect(a.Body.Source.Is6()).To(Equal(m.variant.IPv6))
 		Expect(a.Body.Destination.IsMulticast()).NotTo(Equal(m.variant.Unicast))
 	}
-	Expect(r).NotTo(suite.BeJudged(history.Fail))
+	for _, finding := range r.Judgement.Findings {
+		if finding.Verdict != history.Fail {
+			continue
+		}
+		if finding.Check == check.Timing && !m.isOurs(1) {
+			AddReportEntry("not vipd's time", finding.Text)
+			continue
+		}
+		Fail(finding.Check + ": " + finding.Text)
+	}
+}
+
+// isOurs reports whether vipd sits there.
+func (m mesh) isOurs(seat int) bool { return m.subjects[seat] == "vipd" }
+
+// due is when node2 must have taken over. How fast others are beyond the timer
+// is for the drill to show: of them it is asked that the right timer ran, and
+// not the next longer one.
+func (m mesh) due(timer, next time.Duration) time.Duration {
+	if m.isOurs(1) {
+		return timer + check.AnswerMargin
+	}
+	return max(timer+check.AnswerMargin, next)
 }
 
 // clusterOf reads a variant's files.
