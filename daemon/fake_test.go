@@ -107,10 +107,12 @@ func (w *world) prepare(number int, c *config.Config) *node {
 		w.t.Fatal(err)
 	}
 	n.loop = l
-	n.loop.tell = func(state guardedState) {
+	n.loop.tell = func(changes []guardedInstance) {
 		n.mutex.Lock()
 		defer n.mutex.Unlock()
-		n.told = state
+		for _, i := range changes {
+			n.told.set(i)
+		}
 	}
 	n.loop.waitUntil = func(t time.Time) { time.Sleep(time.Until(t)) } // virtual
 	w.nodes = append(w.nodes, n)

@@ -8,9 +8,27 @@ import (
 )
 
 // guardedState is what a guardian must know to release everything in the
-// worker's name.
+// worker's name: the instances in the order in which they were first told.
 type guardedState struct {
-	Instances []guardedInstance `json:"instances"`
+	instances []guardedInstance
+	byName    map[string]int
+}
+
+// set adds an instance, or replaces what was told of it before. It returns its
+// place.
+func (s *guardedState) set(i guardedInstance) int {
+	n, known := s.byName[i.Name]
+	if known {
+		s.instances[n] = i
+		return n
+	}
+	if s.byName == nil {
+		s.byName = make(map[string]int)
+	}
+	n = len(s.instances)
+	s.byName[i.Name] = n
+	s.instances = append(s.instances, i)
+	return n
 }
 
 // guardedInstance is one virtual router. Its addresses are removed whatever
@@ -40,30 +58,38 @@ type guardedAddress struct {
 	Prefix netip.Prefix `json:"prefix"`
 }
 
-// publish tells the guardian the state of all instances, if it changed. That
-// happens after the actions of a step, to keep the way to the first
-// announcement short.
-func (l *loop) publish() {
-	if !l.unpublished {
+// unpublish notes that the guardian does not know the latest of an instance.
+func (l *loop) unpublish(i *instance) {
+	if !i.unpublished {
+		i.unpublished = true
+		l.unpublished = append(l.unpublished, i)
+	}
+}
+
+// publish tells the guardian what it does not know yet. That happens after the
+// actions of a step, to keep the way to the first announcement short.
+func (l *loop) publish(now time.Time) {
+	if len(l.unpublished) == 0 {
 		return
 	}
-	l.unpublished = false
-	state := guardedState{Instances: make([]guardedInstance, 0, len(l.instances))}
-	for _, i := range l.instances {
+	changes := make([]guardedInstance, 0, len(l.unpublished))
+	for _, i := range l.unpublished {
+		i.unpublished = false
 		if i.router == nil {
 			continue
 		}
-		g, err := i.guarded()
+		g, err := i.guarded(now)
 		if err != nil {
 			l.logger.Error("instance is not guarded", "instance", i.config.Name, "error", err)
 			continue
 		}
-		state.Instances = append(state.Instances, g)
+		changes = append(changes, g)
 	}
-	l.tell(state)
+	l.unpublished = l.unpublished[:0]
+	l.tell(changes)
 }
 
-func (i *instance) guarded() (guardedInstance, error) {
+func (i *instance) guarded(now time.Time) (guardedInstance, error) {
 	p := i.router.Parameters()
 	farewell := vrrp.Advertisement{
 		Version:        p.Version,
@@ -78,7 +104,7 @@ func (i *instance) guarded() (guardedInstance, error) {
 		Name:      i.config.Name,
 		Active:    i.state() == vrrp.Active,
 		Interval:  p.AdvertisementInterval,
-		Seal:      guardedSealOf(i),
+		Seal:      i.seal.guarded(now),
 		Addresses: make([]guardedAddress, 0, len(i.virtuals)),
 	}
 	for _, destination := range i.to {

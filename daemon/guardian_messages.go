@@ -11,9 +11,10 @@ import (
 
 // guardianMessage is a line of JSON that the worker sends its guardian.
 type guardianMessage struct {
-	State   *guardedState `json:"state,omitempty"`
-	Goodbye bool          `json:"goodbye,omitempty"`
-	Worker  int           `json:"worker"` // its pid
+	// Instances are those that are new or have changed.
+	Instances []guardedInstance `json:"instances,omitempty"`
+	Goodbye   bool              `json:"goodbye,omitempty"`
+	Worker    int               `json:"worker"` // its pid
 	// Uptime is how long the worker has run.
 	Uptime time.Duration `json:"uptime_ns"`
 }
@@ -27,34 +28,37 @@ type heard struct {
 	started time.Time // of the worker
 }
 
-// listenTo reads messages until the pipe ends, which it does when the worker
-// ends in whatever way, and tells what it knows after each. A last line that
-// was cut off counts for nothing. now is the clock.
-func listenTo(pipe io.Reader, now func() time.Time, tell func(heard)) (heard, error) {
-	h := heard{started: now()}
+// hear adds what a message says that came at now.
+func (h *heard) hear(now time.Time, m guardianMessage) {
+	h.worker = m.Worker
+	h.started = now.Add(-m.Uptime)
+	for _, i := range m.Instances {
+		h.state.set(i)
+	}
+	h.goodbye = h.goodbye || m.Goodbye
+}
+
+// listenTo reads messages until a goodbye, or until the pipe ends, which it
+// does when the worker ends in whatever way. A last line that was cut off
+// counts for nothing.
+func listenTo(pipe io.Reader, tell func(guardianMessage)) error {
 	reader := bufio.NewReader(pipe)
 	for {
 		line, err := reader.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return h, nil
+			return nil
 		}
 		if err != nil {
-			return h, fmt.Errorf("read from the worker: %w", err)
+			return fmt.Errorf("read from the worker: %w", err)
 		}
 		var m guardianMessage
 		if err := json.Unmarshal(line, &m); err != nil {
-			return h, fmt.Errorf("read from the worker: %w", err)
+			return fmt.Errorf("read from the worker: %w", err)
 		}
-		h.worker = m.Worker
-		h.started = now().Add(-m.Uptime)
-		if m.State != nil {
-			h.state = *m.State
-		}
+		tell(m)
 		if m.Goodbye {
-			h.goodbye = true
-			return h, nil
+			return nil
 		}
-		tell(h)
 	}
 }
 

@@ -41,7 +41,7 @@ func (r *releaser) release(state guardedState, worker *workerProcess, hangs bool
 	if hangs {
 		failures = append(failures, worker.kill())
 	}
-	for _, i := range state.Instances {
+	for _, i := range state.instances {
 		if !i.Active {
 			continue
 		}
@@ -57,7 +57,7 @@ func (r *releaser) release(state guardedState, worker *workerProcess, hangs bool
 
 func (r *releaser) remove(state guardedState) error {
 	var batch []netif.Address
-	for _, i := range state.Instances {
+	for _, i := range state.instances {
 		for _, a := range i.Addresses {
 			batch = append(batch, netif.Address{Index: a.Index, Prefix: a.Prefix})
 		}
@@ -68,7 +68,7 @@ func (r *releaser) remove(state guardedState) error {
 // names are those of the Active instances.
 func (s guardedState) names() []string {
 	names := []string{}
-	for _, i := range s.Instances {
+	for _, i := range s.instances {
 		if i.Active {
 			names = append(names, i.Name)
 		}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -16,15 +17,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func aState() guardedState {
-	return guardedState{Instances: []guardedInstance{{
-		Name: "VI", Active: true, Interval: time.Second,
+// guardedOf is what is told of an Active.
+func guardedOf(name string) guardedInstance {
+	return guardedInstance{
+		Name: name, Active: true, Interval: time.Second,
 		Farewells: []guardedMessage{{
 			Index: 2, Source: netip.MustParseAddr("10.0.0.1"), Destination: netip.MustParseAddr("224.0.0.18"),
 			TTL: 255, Payload: []byte{0x21, 7, 0},
 		}},
 		Addresses: []guardedAddress{{Index: 2, Prefix: netip.MustParsePrefix(vip)}},
-	}}}
+	}
+}
+
+func toldOf(instances ...guardedInstance) guardianMessage {
+	return guardianMessage{Instances: instances}
+}
+
+// hearAll is what a guardian knows at the end.
+func hearAll(pipe io.Reader, now time.Time) (h heard, err error) {
+	err = listenTo(pipe, func(m guardianMessage) { h.hear(now, m) })
+	return h, err
 }
 
 func messages(t *testing.T, all ...guardianMessage) *bytes.Buffer {
@@ -38,25 +50,30 @@ func messages(t *testing.T, all ...guardianMessage) *bytes.Buffer {
 	return &b
 }
 
-func TestGuardianKnowsTheLastState(t *testing.T) {
-	state := aState()
+func TestGuardianKnowsTheLatestOfEachInstance(t *testing.T) {
 	now := time.Unix(1000, 0)
-	clock := func() time.Time { return now }
-	h, err := listenTo(messages(t,
-		guardianMessage{State: &guardedState{}},
-		guardianMessage{State: &state, Worker: 77, Uptime: 10 * time.Second},
-	), clock, func(heard) {})
+	was := guardedOf("VI")
+	was.Active, was.Seal = false, &guardedSeal{Key: &[8]byte{1, 2, 3}, Lead: time.Minute}
+	is, other, sealed := guardedOf("VI"), guardedOf("VJ"), guardedOf("VK")
+	sealed.Seal = was.Seal
+	h, err := hearAll(messages(t,
+		guardianMessage{},
+		toldOf(was, other),
+		guardianMessage{Instances: []guardedInstance{is, sealed}, Worker: 77, Uptime: 10 * time.Second},
+	), now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.worker != 77 || h.goodbye || !reflect.DeepEqual(h.state, state) || !h.started.Equal(now.Add(-10*time.Second)) {
+	if h.worker != 77 || h.goodbye || !h.started.Equal(now.Add(-10*time.Second)) {
 		t.Errorf("heard %+v", h)
+	}
+	if wanted := []guardedInstance{is, other, sealed}; !reflect.DeepEqual(h.state.instances, wanted) {
+		t.Errorf("knows %+v, want %+v", h.state.instances, wanted)
 	}
 }
 
 func TestGuardianHearsGoodbye(t *testing.T) {
-	state := aState()
-	h, err := listenTo(messages(t, guardianMessage{State: &state}, guardianMessage{Goodbye: true}), time.Now, func(heard) {})
+	h, err := hearAll(messages(t, toldOf(guardedOf("VI")), guardianMessage{Goodbye: true}), time.Now())
 	if err != nil || !h.goodbye {
 		t.Errorf("heard %+v, error %v", h, err)
 	}
@@ -64,21 +81,20 @@ func TestGuardianHearsGoodbye(t *testing.T) {
 
 // A worker that is killed while it writes leaves half a line.
 func TestGuardianIgnoresAMessageThatWasCutOff(t *testing.T) {
-	state := aState()
-	b := messages(t, guardianMessage{State: &state}, guardianMessage{State: &guardedState{}})
+	b := messages(t, toldOf(guardedOf("VI")), toldOf(guardedOf("VJ")))
 	b.Truncate(b.Len() - 1)
-	h, err := listenTo(b, time.Now, func(heard) {})
-	if err != nil || !reflect.DeepEqual(h.state, state) {
+	h, err := hearAll(b, time.Now())
+	if err != nil || !reflect.DeepEqual(h.state.instances, []guardedInstance{guardedOf("VI")}) {
 		t.Errorf("heard %+v, error %v", h, err)
 	}
 }
 
 func FuzzListenTo(f *testing.F) {
 	f.Add([]byte(`{"goodbye":true}` + "\n"))
-	f.Add([]byte(`{"state":{"instances":[{"source":"10.0.0.1"}]},"uptime_ns":5}` + "\n"))
+	f.Add([]byte(`{"instances":[{"name":"VI","farewells":[{"source":"10.0.0.1"}]}],"uptime_ns":5}` + "\n"))
 	f.Add([]byte("\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		h, err := listenTo(bytes.NewReader(b), time.Now, func(heard) {})
+		h, err := hearAll(bytes.NewReader(b), time.Now())
 		if err == nil && h.goodbye && !strings.Contains(strings.ToLower(string(b)), "oodbye") {
 			t.Errorf("heard goodbye in %q", b)
 		}
@@ -225,7 +241,7 @@ func TestToleranceIsTheShortestIntervalInBounds(t *testing.T) {
 		{"long", []guardedInstance{active(40 * time.Second)}, time.Second},
 	}
 	for _, test := range tests {
-		if got := (guardedState{Instances: test.instances}).tolerance(); got != test.want {
+		if got := (guardedState{instances: test.instances}).tolerance(); got != test.want {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 	}

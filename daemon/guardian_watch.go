@@ -22,15 +22,8 @@ func newWatch(page *watchdog) *watch { return &watch{page: page} }
 
 // attend returns when the worker has said goodbye, has ended, or hangs.
 func (w *watch) attend(pipe io.Reader) (heard, error) {
-	type end struct {
-		heard
-		err error
-	}
-	told, ended := make(chan heard), make(chan end, 1)
-	go func() {
-		h, err := listenTo(pipe, time.Now, func(h heard) { told <- h })
-		ended <- end{h, err}
-	}()
+	told, ended := make(chan guardianMessage), make(chan error, 1)
+	go func() { ended <- listenTo(pipe, func(m guardianMessage) { told <- m }) }()
 	latest := heard{started: time.Now()}
 	o := newObserver(w.page.worker)
 	timer := time.NewTimer(0)
@@ -47,10 +40,11 @@ func (w *watch) attend(pipe io.Reader) (heard, error) {
 		w.page.guardian.Waiting(time.Now().Add(wait))
 		timer.Reset(wait)
 		select {
-		case latest = <-told:
+		case m := <-told:
+			latest.hear(time.Now(), m)
 			w.meet(latest.worker)
-		case e := <-ended:
-			return e.heard, e.err
+		case err := <-ended:
+			return latest, err
 		case <-timer.C:
 		}
 	}
@@ -68,7 +62,7 @@ func (w *watch) meet(pid int) {
 // that are Active, the shortest, from 100 ms to 1 s.
 func (s guardedState) tolerance() time.Duration {
 	tolerance := toleranceMax
-	for _, i := range s.Instances {
+	for _, i := range s.instances {
 		if i.Active {
 			tolerance = min(tolerance, i.Interval)
 		}

@@ -35,6 +35,8 @@ type instance struct {
 	lease   time.Duration // of its virtual addresses; 0: they are set for good
 	renewed time.Time     // when its leases were renewed
 
+	unpublished bool // the guardian does not know its latest
+
 	buffer        []byte // for what it sends
 	latestVirtual int    // where virtual last found one
 

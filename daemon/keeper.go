@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -30,17 +31,23 @@ type keeper struct {
 
 	mutex   sync.Mutex
 	state   guardedState  // the latest
-	changed chan struct{} // state changed since it was last sent
+	unsent  []int         // what the guardian does not know of it, by its place
+	changed chan struct{} // there is something unsent
 }
+
+// instancesMax is how many instances one message tells of.
+const instancesMax = 32
 
 func newKeeper(logger *slog.Logger, page *watchdog, restarts int, started time.Time) *keeper {
 	return &keeper{logger: logger, page: page, restarts: restarts, started: started, changed: make(chan struct{}, 1)}
 }
 
-// tell gives the guardian the state, soon. It never waits.
-func (k *keeper) tell(state guardedState) {
+// tell gives the guardian what has changed, soon. It never waits.
+func (k *keeper) tell(changes []guardedInstance) {
 	k.mutex.Lock()
-	k.state = state
+	for _, i := range changes {
+		k.unsent = append(k.unsent, k.state.set(i))
+	}
 	k.mutex.Unlock()
 	select {
 	case k.changed <- struct{}{}:
@@ -48,10 +55,29 @@ func (k *keeper) tell(state guardedState) {
 	}
 }
 
-func (k *keeper) latest() guardedState {
+// begin has a new guardian told of everything.
+func (k *keeper) begin() {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
-	return k.state
+	k.unsent = k.unsent[:0]
+	for n := range k.state.instances {
+		k.unsent = append(k.unsent, n)
+	}
+}
+
+// take takes out some of what the guardian does not know, as it is now; nil
+// when that is nothing. An instance that has changed often is told of once.
+func (k *keeper) take() (some []guardedInstance) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	slices.Sort(k.unsent)
+	k.unsent = slices.Compact(k.unsent)
+	n := min(len(k.unsent), instancesMax)
+	for _, at := range k.unsent[:n] {
+		some = append(some, k.state.instances[at])
+	}
+	k.unsent = slices.Delete(k.unsent, 0, n)
+	return some
 }
 
 // run starts guardians one after the other, until ctx is done; the last is
@@ -88,6 +114,7 @@ func (k *keeper) guard(ctx context.Context) error {
 	go func() { ended <- process.Wait() }()
 	k.logger.Debug("guardian started", "pid", process.Process.Pid)
 
+	k.begin()
 	if err := k.inform(pipe); err != nil {
 		return k.abandon(process, ended, err)
 	}
@@ -114,13 +141,19 @@ func (k *keeper) guard(ctx context.Context) error {
 	}
 }
 
-// inform writes the latest state.
+// inform writes what the guardian does not know, and who tells it.
 func (k *keeper) inform(pipe *os.File) error {
-	if err := pipe.SetWriteDeadline(time.Now().Add(tellTimeout)); err != nil {
-		return fmt.Errorf("write to the guardian: %w", err)
+	for more := true; more; {
+		some := k.take()
+		more = len(some) == instancesMax
+		if err := pipe.SetWriteDeadline(time.Now().Add(tellTimeout)); err != nil {
+			return fmt.Errorf("write to the guardian: %w", err)
+		}
+		if err := writeMessage(pipe, k.message(guardianMessage{Instances: some})); err != nil {
+			return err
+		}
 	}
-	state := k.latest()
-	return writeMessage(pipe, k.message(guardianMessage{State: &state}))
+	return nil
 }
 
 func (k *keeper) message(m guardianMessage) guardianMessage {

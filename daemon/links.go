@@ -94,7 +94,9 @@ func (l *loop) linkRemoved(now time.Time, a *attachment) {
 // or has another hardware address, its sockets are given up.
 func (l *loop) relink(a *attachment, link netif.Link) {
 	if a.link.Index != link.Index {
-		l.unpublished = true // the guardian knows interfaces by their index
+		for _, i := range a.trackers { // the guardian knows interfaces by their index
+			l.unpublish(i)
+		}
 		a.present = nil
 		a.close()
 	} else if !slices.Equal(a.link.Hardware, link.Hardware) {

@@ -28,6 +28,32 @@ func TestLiveGuardianReleasesForAKilledWorker(t *testing.T) {
 	l.awaitFrame(mark, 6*time.Second, "announcement of node 1", announcementOf(1))
 }
 
+// The guardian's farewell is authenticated when it is sent. A Backup that took
+// it for a replay would wait for its whole Active_Down_Interval.
+func TestLiveFarewellIsAuthenticated(t *testing.T) {
+	const ah = "authentication {\n auth_type AH\n auth_pass " + livePass + "\n }\n"
+	for _, peer := range []string{"vipd", "keepalived"} {
+		t.Run(peer, func(t *testing.T) {
+			l := newLab(t)
+			f := figure{version: 2, interval: "1", instance: ah}
+			a := l.run(1, "vipd", f)
+			l.run(2, peer, f)
+			l.awaitFrame(0, 10*time.Second, "announcement of node 1", announcementOf(1))
+			mark := l.mark()
+			for range 2 {
+				l.awaitFrame(mark, 5*time.Second, "advertisement of node 1", advertisementOf(1, 250))
+				mark = l.mark()
+			}
+			killed := time.Now()
+			a.signal(a.worker(), syscall.SIGKILL)
+			farewell := l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
+			taken := l.awaitFrame(mark, 5*time.Second, "announcement of node 2", announcementOf(2))
+			l.explained("killed to priority 0", farewell.at.Sub(killed), 0)
+			l.explained("killed to taken over", taken.at.Sub(killed), skew(240))
+		})
+	}
+}
+
 func TestLiveKilledGuardianIsReplaced(t *testing.T) {
 	l := newLab(t)
 	a := l.vipd(1, 250)

@@ -478,10 +478,13 @@ func timestamp(control []byte) time.Time {
 func parseFrame(b []byte) (frame, bool) {
 	const ethernet = 14
 	switch {
-	case len(b) >= ethernet+20+8 && b[12] == 8 && b[13] == 0 && b[ethernet+9] == 112:
+	case len(b) >= ethernet+20+8 && b[12] == 8 && b[13] == 0 && (b[ethernet+9] == 112 || b[ethernet+9] == 51):
 		source := netip.AddrFrom4([4]byte(b[ethernet+12:]))
 		destination := netip.AddrFrom4([4]byte(b[ethernet+16:]))
 		payload := b[ethernet+20 : ethernet+int(binary.BigEndian.Uint16(b[ethernet+2:]))]
+		if b[ethernet+9] == 51 { // AH
+			payload = payload[min(headerBytesAH, len(payload)):]
+		}
 		a, err := vrrp.Decode(payload, source, destination)
 		return frame{advertisement: true, vrid: a.VRID, priority: a.Priority}, err == nil
 	case len(b) >= ethernet+28 && b[12] == 8 && b[13] == 6 && bytes.Equal(b[28:32], b[38:42]):

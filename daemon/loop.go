@@ -24,8 +24,8 @@ type loop struct {
 	logger  *slog.Logger
 	network network
 	alarm   alarm
-	// tell is called with what the guardian must know, whenever it changed.
-	tell func(guardedState)
+	// tell is called with what changed of what the guardian must know.
+	tell func([]guardedInstance)
 	// pledge is what the guardian's watchdog looks at; it may be nil.
 	pledge *pledge
 	// waitUntil returns at a time that is near; see transport.BusyWait.
@@ -57,8 +57,8 @@ type loop struct {
 	// settled says that the first tables were applied: before that, no
 	// instance starts, and afterwards each change is judged.
 	settled bool
-	// unpublished says that the guardian does not know the latest state.
-	unpublished bool
+	// unpublished are those of which the guardian does not know the latest.
+	unpublished []*instance
 }
 
 // inputs are what happens outside of the loop.
@@ -75,7 +75,7 @@ func newLoop(c *config.Config, logger *slog.Logger, n network, a alarm) (*loop, 
 		logger:      logger,
 		network:     n,
 		alarm:       a,
-		tell:        func(guardedState) {},
+		tell:        func([]guardedInstance) {},
 		waitUntil:   transport.BusyWait,
 		attachments: make(map[string]*attachment),
 		wake:        make(chan struct{}, 1),
@@ -290,7 +290,7 @@ func (l *loop) removeLeftovers(i *instance) {
 // run serves the inputs until ctx is done, and then releases everything.
 func (l *loop) run(ctx context.Context, in inputs) {
 	for {
-		l.publish()
+		l.publish(time.Now())
 		l.setAlarm()
 		l.pledge.Waiting(l.alarmSet)
 		select {

@@ -201,7 +201,7 @@ func TestReplacedInterfaceIsOpenedAnew(t *testing.T) {
 		})
 		n1.mutex.Lock()
 		defer n1.mutex.Unlock()
-		if i := n1.told.Instances[0]; i.Farewells[0].Index != 9 || i.Addresses[0].Index != 9 || !i.Active {
+		if i := n1.told.instances[0]; i.Farewells[0].Index != 9 || i.Addresses[0].Index != 9 || !i.Active {
 			t.Errorf("the guardian knows %+v", i)
 		}
 	})

@@ -28,7 +28,9 @@ func (l *loop) performNow(now time.Time, i *instance, actions []vrrp.Action) {
 		var err error
 		switch a := actions[n].(type) {
 		case vrrp.SendAdvertisement:
-			err = i.send(now, a.Advertisement)
+			if err = i.send(now, a.Advertisement); i.seal.isAhead(now) {
+				l.unpublish(i)
+			}
 		case vrrp.SetAddress, vrrp.Announce:
 			n += l.takeover(now, i, actions[n:]) - 1
 		case vrrp.RemoveAddress:
@@ -36,7 +38,7 @@ func (l *loop) performNow(now time.Time, i *instance, actions []vrrp.Action) {
 		case vrrp.Discard:
 			l.refused(now, i.config.Name, &i.refusals, a.Source, a.Refusal, "")
 		case vrrp.StateChanged:
-			l.unpublished = true
+			l.unpublish(i)
 			if a.From == vrrp.Active {
 				for _, p := range l.paces {
 					p.drop(i)

@@ -14,7 +14,11 @@ import (
 type seal struct {
 	ah       *vrrp.AH
 	sequence vrrp.AHSequence
-	trailer  *vrrp.Trailer
+	number   uint32        // the last that was sent
+	told     time.Duration // the lead that the guardian knows
+
+	trailer    *vrrp.Trailer
+	parameters *vrrp.TrailerParameters // the trailer's
 }
 
 // sealOf is the seal that the configuration asks for. Keys in files are read.
@@ -28,7 +32,7 @@ func sealOf(i config.Instance) (seal, error) {
 			return seal{}, err
 		}
 		trailer, err := vrrp.NewTrailer(parameters)
-		return seal{trailer: trailer}, err
+		return seal{trailer: trailer, parameters: &parameters}, err
 	}
 	return seal{}, nil
 }
@@ -57,7 +61,8 @@ func trailerParameters(h *config.HMAC) (vrrp.TrailerParameters, error) {
 func (s *seal) close(now time.Time, source, destination netip.Addr, ttl uint8, payload []byte) ([]byte, error) {
 	switch {
 	case s.ah != nil:
-		return s.ah.Seal(source, destination, ttl, s.sequence.Next(now), payload)
+		s.number = s.sequence.Next(now)
+		return s.ah.Seal(source, destination, ttl, s.number, payload)
 	case s.trailer != nil:
 		return s.trailer.Seal(now, source, payload), nil
 	}
