@@ -122,26 +122,22 @@ func (h *host) release(v VMAC) {
 	}
 }
 
-func (h *host) sysctl(name string) string {
-	h.t.Helper()
-	return strings.TrimSpace(h.run("cat /proc/sys/net/%s", name))
-}
-
 // reaches reports whether an address answers: a closed port is refused.
 func (h *host) reaches(address netip.Addr) bool {
+	return h.reachesWithin(bound, address)
+}
+
+func (h *host) reachesWithin(timeout time.Duration, address netip.Addr) bool {
 	err := h.in(func() error {
-		dialer := net.Dialer{Timeout: answerTimeout}
+		dialer := net.Dialer{Timeout: timeout}
 		c, err := dialer.Dial("tcp", netip.AddrPortFrom(address, 9).String())
 		if err == nil {
-			c.Close()
+			_ = c.Close()
 		}
 		return err
 	})
 	return errors.Is(err, unix.ECONNREFUSED)
 }
-
-// answerTimeout is how long a host waits for an answer.
-const answerTimeout = 2 * time.Second
 
 // segment is a bridge in a namespace of its own, and hosts on it.
 type segment struct {

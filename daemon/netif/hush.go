@@ -93,13 +93,7 @@ func (k *Kernel) unhushParent(macvlan netlink.Link) error {
 
 // family is the name of the interface below, and the other macvlans on it.
 func (k *Kernel) family(macvlan netlink.Link) (parent string, siblings []netlink.Link, err error) {
-	all, err := dump(func() ([]netlink.Link, error) {
-		links, err := k.handle.LinkList()
-		if errors.Is(err, netlink.ErrDumpInterrupted) {
-			err = errInterrupted
-		}
-		return links, err
-	})
+	all, err := k.detailedLinks()
 	if err != nil {
 		return "", nil, err
 	}

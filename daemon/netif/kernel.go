@@ -53,32 +53,6 @@ func (k *Kernel) Set(batch ...Address) []error {
 	return k.do("set", toSet, batch, unix.EEXIST)
 }
 
-// ErrEnded says that an address was not renewed, because it is not there: its
-// lease has ended, or somebody removed it.
-var ErrEnded = errors.New("the address is not there any more")
-
-// Renew sets the lifetimes of addresses anew. An address that is not there is
-// never set again, however late the call is: its error is ErrEnded. So a
-// process that was stopped for longer than the lease cannot take an address
-// back by renewing it. A renewal is no event of Watch, although the kernel
-// sends a notification of each, which `ip monitor` shows. An IPv6 address that
-// was renewed is called autojoin by ip(8), which has no effect on it. Renew is
-// for what Set made: it makes another's address ours, with a lifetime.
-//
-// When the kernel takes an address away that was not renewed (Linux 6.18, 20
-// trials each on an idle machine with HZ=TODO):
-//
-//	lease  IPv4  IPv6
-func (k *Kernel) Renew(batch ...Address) []error {
-	errs := k.do("renew", toRenew, batch)
-	for i, err := range errs {
-		if errors.Is(err, unix.EINVAL) { // see toRenew
-			errs[i] = fmt.Errorf("renew %s on interface %d: %w", batch[i].Prefix, batch[i].Index, ErrEnded)
-		}
-	}
-	return errs
-}
-
 // Remove takes the addresses off. It is no error that one, or its interface,
 // is not there. Errors are as Set's.
 func (k *Kernel) Remove(batch ...Address) []error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -143,6 +144,21 @@ func (k *Kernel) Links() ([]Link, error) {
 			}
 			return err
 		})
+		return links, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	return links, nil
+}
+
+// detailedLinks are all interfaces with what is particular to their kinds.
+func (k *Kernel) detailedLinks() ([]netlink.Link, error) {
+	links, err := dump(func() ([]netlink.Link, error) {
+		links, err := k.handle.LinkList()
+		if errors.Is(err, netlink.ErrDumpInterrupted) {
+			err = errInterrupted
+		}
 		return links, err
 	})
 	if err != nil {

@@ -141,7 +141,7 @@ func subscribe(ctx context.Context) (*subscription, error) {
 	}
 	s := &subscription{file: os.NewFile(uintptr(fd), "rtnetlink"), buffer: make([]byte, datagramBytes)}
 	if s.raw, err = s.file.SyscallConn(); err != nil {
-		s.file.Close()
+		_ = s.file.Close()
 		return nil, fmt.Errorf("prepare an rtnetlink socket: %w", err)
 	}
 	s.leave = context.AfterFunc(ctx, func() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) })
@@ -150,7 +150,7 @@ func subscribe(ctx context.Context) (*subscription, error) {
 
 func (s *subscription) close() {
 	s.leave()
-	s.file.Close()
+	_ = s.file.Close()
 }
 
 // receive waits for the next datagram of the kernel's. Another process's
