@@ -237,13 +237,14 @@ func isAt(a netif.Address) func(netif.Address) bool {
 func (n *node) renew(batch []netif.Address) []error {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	for _, a := range batch {
+	failures := make([]error, len(batch))
+	for at, a := range batch {
 		n.note("%s renew %s on %d%s", n.name, a.Prefix, a.Index, forLease(a.Lifetime))
 		if !slices.ContainsFunc(n.present, isAt(a)) {
-			n.present = append(n.present, a)
+			failures[at] = netif.ErrEnded
 		}
 	}
-	return nil
+	return failures
 }
 
 func (n *node) ensureVMAC(v netif.VMAC) (netif.Link, error) {

@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
 
 	"takeover/daemon/config"
+	"takeover/daemon/netif"
 	"takeover/daemon/vrrp"
 )
 
@@ -48,8 +50,8 @@ func (l *loop) renewal(u *unit) {
 }
 
 // renew renews the leases that are due, in one batch, after everything that
-// the other side waits for. What the kernel has removed meanwhile it sets
-// again, and the watch of addresses then says so; see restore.
+// the other side waits for. An address that the kernel has removed meanwhile
+// is not renewed but lost; see restore.
 func (l *loop) renew(now time.Time) {
 	if len(l.renewals) == 0 {
 		return
@@ -67,14 +69,24 @@ func (l *loop) renew(now time.Time) {
 	}
 	l.renewals = l.renewals[:0]
 	l.batch, l.batchOf = batch, of
+	var ended []netif.Address // what restore does uses the batch again
 	for some := range slices.Chunk(batch, changesMax) {
 		l.pledge.Working()
 		for n, err := range l.network.renew(some) {
-			if err != nil {
+			switch {
+			case err == nil:
+			case errors.Is(err, netif.ErrEnded):
+				ended = append(ended, some[n])
+			default:
 				l.leaseFailed(now, of[n], some[n].Prefix, err)
 			}
 		}
 		of = of[len(some):]
+	}
+	for _, address := range ended {
+		if a := l.byIndex(address.Index); a != nil {
+			l.restore(now, a, address)
+		}
 	}
 }
 

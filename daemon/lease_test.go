@@ -58,6 +58,30 @@ func TestLeaseThatEndedIsTakenAnew(t *testing.T) {
 	})
 }
 
+// The same, when the renewal comes before the kernel's word of it.
+func TestLeaseThatEndedIsNotRenewed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n1 := w.prepare(1, configured(150))
+		leased(n1, 2*time.Second)
+		if err := n1.start(); err != nil {
+			t.Fatal(err)
+		}
+		pass(4 * time.Second)
+		n1.mutex.Lock()
+		n1.present = n1.present[:1]
+		n1.mutex.Unlock()
+		w.take("")
+		pass(time.Second)
+		want(t, "return", w.take("n1"), []string{
+			"4.414 n1 advertise 7 priority 150",
+			"4.414 n1 renew 10.0.0.100/32 on 2 for 2s",
+			"4.414 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0",
+			"4.414 n1 set 10.0.0.100/32 on 2 for 2s",
+			"4.414 n1 announce 10.0.0.100 x5 on eth0",
+		})
+	})
+}
+
 // The longest lease that surely ends before Active_Down_Interval.
 func TestAutomaticLease(t *testing.T) {
 	tests := []struct {
