@@ -214,15 +214,16 @@ func (l *lab) vipd(n, priority int) *subject {
 	return l.vipdWith(n, l.configure(n, priority, "", ""))
 }
 
-// vipdWith starts vipd with a configuration, and awaits that it is ready.
-func (l *lab) vipdWith(n int, configuration string) *subject {
+// vipdWith starts vipd with a configuration, and more flags, and awaits that it
+// is ready.
+func (l *lab) vipdWith(n int, configuration string, flags ...string) *subject {
 	l.t.Helper()
 	binary, err := vipdBinary()
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	pid := filepath.Join(l.dir, fmt.Sprintf("%d.pid", n))
-	s := l.start(n, pid, binary, "-nlD", "-f", configuration, "-p", pid)
+	s := l.start(n, pid, binary, append(flags, "-nlD", "-f", configuration, "-p", pid)...)
 	s.awaitLog("msg=ready")
 	s.awaitLog("guardian started")
 	return s

@@ -65,6 +65,30 @@ func TestLiveStoppedBackupIsReplaced(t *testing.T) {
 	}
 }
 
+// Who stops a worker in a debugger wants it back.
+func TestLiveStoppedWorkerIsLeftAloneWithoutAWatchdog(t *testing.T) {
+	l := newLab(t)
+	a := l.vipdWith(1, l.configure(1, 250, "", ""), "--no-watchdog")
+	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
+	worker := a.worker()
+	a.signal(worker, syscall.SIGSTOP)
+	mark := l.mark()
+	if f, seen := l.firstFrame(mark, 2*hangsMax, advertisementOf(1, 0)); seen {
+		t.Errorf("released: %+v", f)
+	}
+	mark = l.mark()
+	a.signal(worker, syscall.SIGCONT)
+	l.awaitFrame(mark, 5*time.Second, "advertisement of node 1", advertisementOf(1, 250))
+	l.await(5*time.Second, "the address is set again, its lease having ended", func() bool { return l.holds(1) })
+	if a.worker() != worker || strings.Contains(a.logText(), "worker died") {
+		t.Error("the worker was replaced")
+	}
+	// The guardian still acts on a death.
+	mark = l.mark()
+	a.signal(worker, syscall.SIGKILL)
+	l.awaitFrame(mark, time.Second, "priority 0 of node 1", advertisementOf(1, 0))
+}
+
 // A node that was paused as a whole is not to blame.
 func TestLiveStoppedTogetherNobodyIsBlamed(t *testing.T) {
 	l := newLab(t)

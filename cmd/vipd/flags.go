@@ -15,6 +15,7 @@ type options struct {
 	detail     bool
 	test       bool
 	version    bool
+	noWatchdog bool
 	format     string
 }
 
@@ -35,6 +36,7 @@ func flags(o *options) *pflag.FlagSet {
 	f.StringVar(&o.format, "log-format", formatText, "`text|json`")
 	f.StringVarP(&o.pidFile, "pid", "p", "/run/vipd.pid", "pid `FILE`")
 	f.BoolVarP(&o.test, "config-test", "t", false, "check the configuration; exit 0 when clean, else 5")
+	f.BoolVar(&o.noWatchdog, "no-watchdog", false, "let a worker hang, as one in a debugger does; else it is killed and replaced")
 	f.BoolVarP(&o.version, "version", "v", false, "print the version")
 	return f
 }

@@ -95,10 +95,11 @@ func serve(o options, c *config.Config, report *report) error {
 
 	logger.Info("starting", "version", fullVersion(), "file", o.file, "pid", os.Getpid())
 	err = daemon.Run(ctx, daemon.Options{
-		Config:   c,
-		Logger:   logger,
-		Guardian: true,
-		Restarts: restarts(),
+		Config:     c,
+		Logger:     logger,
+		Guardian:   true,
+		NoWatchdog: o.noWatchdog,
+		Restarts:   restarts(),
 		Ready: func() {
 			logger.Info("ready", "instances", len(c.Instances))
 			report.ready()
