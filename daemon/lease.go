@@ -12,10 +12,6 @@ import (
 	"takeover/daemon/vrrp"
 )
 
-// leaseLate is how much later than a lease's end the kernel removes the
-// address: it looks for ended leases at times of its own.
-const leaseLate = 200 * time.Millisecond
-
 // leaseOf is how long the instance's addresses are set for, 0 for good. Where
 // nothing is configured it is the longest time in whole seconds that surely
 // ends before a Backup takes over, but none that one late renewal would end.
@@ -28,7 +24,11 @@ func leaseOf(i config.Instance) time.Duration {
 		return i.VIPLease
 	}
 	adverts := cmp.Or(i.DownTimerAdverts, 3)
-	lease := (i.AdvertInterval*time.Duration(adverts) - leaseLate).Truncate(time.Second)
+	down := i.AdvertInterval * time.Duration(adverts)
+	lease := down.Truncate(time.Second)
+	for lease > 0 && max(netif.LeaseEnd(lease), lease+netif.LeaseDisturbed) > down {
+		lease -= time.Second
+	}
 	if lease < 2*i.AdvertInterval {
 		return 0
 	}

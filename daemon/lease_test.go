@@ -93,16 +93,17 @@ func TestAutomaticLease(t *testing.T) {
 	}{
 		{interval: time.Second, adverts: 3, want: 2 * time.Second},
 		{interval: 2 * time.Second, adverts: 3, want: 5 * time.Second},
-		{interval: 500 * time.Millisecond, adverts: 3, want: time.Second},
-		{interval: 400 * time.Millisecond, adverts: 3, want: time.Second},
-		{interval: 390 * time.Millisecond, adverts: 3, want: 0}, // it would end too late
+		{interval: 750 * time.Millisecond, adverts: 3, want: 0}, // it could end after 2 s, one renewal late
+		{interval: 700 * time.Millisecond, adverts: 4, want: 0},
+		{interval: 500 * time.Millisecond, adverts: 4, want: time.Second},
+		{interval: 500 * time.Millisecond, adverts: 3, want: 0}, // it could end after 2 s
 		{interval: 100 * time.Millisecond, adverts: 3, want: 0},
 		{interval: 100 * time.Millisecond, adverts: 20, want: time.Second},
 		{interval: time.Second, adverts: 2, want: 0}, // one late renewal would end it
 		{interval: time.Second, adverts: 3, priority: 255, want: 0},
 		{interval: time.Second, adverts: 3, chosen: config.LeaseOff, want: 0},
 		{interval: time.Second, adverts: 3, chosen: 7 * time.Second, want: 7 * time.Second},
-		{interval: time.Minute, adverts: 3, want: 179 * time.Second},
+		{interval: time.Minute, adverts: 3, want: 164 * time.Second},
 	}
 	for _, test := range tests {
 		got := leaseOf(config.Instance{
