@@ -282,12 +282,11 @@ func (s *rawSocket) send(group, source netip.Addr) {
 	}
 }
 
-// receive waits for a packet, and is its source; invalid when none comes.
+// receive waits for a packet, and is its source; invalid when none comes soon.
 func (s *rawSocket) receive() netip.Addr {
 	s.h.t.Helper()
 	ready := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
-	if n, err := unix.Poll(ready, int(bound.Milliseconds())); n != 1 {
-		s.h.t.Errorf("nothing received: %v", err)
+	if n, err := unix.Poll(ready, int(silence.Milliseconds())); n != 1 || err != nil {
 		return netip.Addr{}
 	}
 	packet := make([]byte, 128)
@@ -296,4 +295,21 @@ func (s *rawSocket) receive() netip.Addr {
 		return netip.Addr{}
 	}
 	return netip.AddrFrom4([4]byte(packet[12:16]))
+}
+
+// isHeard sends to a group until there hears it: a bridge may lose what is sent
+// while its ports come up.
+func (s *rawSocket) isHeard(there *rawSocket, group, source netip.Addr) {
+	s.h.t.Helper()
+	for end := time.Now().Add(bound); time.Now().Before(end); {
+		s.send(group, source)
+		switch from := there.receive(); from {
+		case netip.Addr{}:
+		case source:
+			return
+		default:
+			s.h.t.Errorf("heard %s", from)
+		}
+	}
+	s.h.t.Error("nothing heard")
 }

@@ -65,15 +65,15 @@ func (k *Kernel) do(verb string, what change, batch []Address, harmless ...unix.
 	k.change.all(what, batch, errs)
 	failed := false
 	for i, err := range errs {
-		var errno unix.Errno
-		switch {
-		case err == nil:
-		case errors.As(err, &errno) && slices.Contains(harmless, errno):
-			errs[i] = nil
-		default:
-			errs[i] = fmt.Errorf("%s %s on interface %d: %w", verb, batch[i].Prefix, batch[i].Index, err)
-			failed = true
+		if err == nil {
+			continue
 		}
+		if errno, is := errors.AsType[unix.Errno](err); is && slices.Contains(harmless, errno) {
+			errs[i] = nil
+			continue
+		}
+		errs[i] = fmt.Errorf("%s %s on interface %d: %w", verb, batch[i].Prefix, batch[i].Index, err)
+		failed = true
 	}
 	if !failed {
 		return nil

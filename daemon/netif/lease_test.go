@@ -225,9 +225,12 @@ func BenchmarkLiveBatch(b *testing.B) {
 	})
 	b.Run("renewal", func(b *testing.B) {
 		inBenchNamespace(b, func(k *Kernel, a Link) {
-			batch := addresses(a.Index, 250, false, 2*time.Second)
+			batch := addresses(a.Index, 250, false, time.Minute)
+			k.Set(batch...)
 			for b.Loop() {
-				k.Renew(batch...)
+				if errs := k.Renew(batch...); errs != nil {
+					b.Fatal(errors.Join(errs...))
+				}
 			}
 		})
 	})
