@@ -11,17 +11,17 @@ import (
 	"takeover/daemon/netif"
 )
 
-// leased makes every address a lease of that time.
-func leased(n *node, lease time.Duration) {
+// leased makes every address a lease of 2 s.
+func leased(n *node) {
 	for _, i := range n.loop.instances {
-		i.lease = lease
+		i.lease = 2 * time.Second
 	}
 }
 
 func TestLeaseIsRenewedWithEachAdvertisement(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		n1 := w.prepare(1, configured(150))
-		leased(n1, 2*time.Second)
+		leased(n1)
 		if err := n1.start(); err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func TestLeaseIsRenewedWithEachAdvertisement(t *testing.T) {
 func TestLeaseThatEndedIsTakenAnew(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		n1 := w.prepare(1, configured(150))
-		leased(n1, 2*time.Second)
+		leased(n1)
 		if err := n1.start(); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestLeaseThatEndedIsTakenAnew(t *testing.T) {
 func TestLeaseThatEndedIsNotRenewed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		n1 := w.prepare(1, configured(150))
-		leased(n1, 2*time.Second)
+		leased(n1)
 		if err := n1.start(); err != nil {
 			t.Fatal(err)
 		}

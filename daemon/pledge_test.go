@@ -49,7 +49,7 @@ func TestLongWorkIsPledged(t *testing.T) {
 					config.VirtualAddress{Prefix: netip.PrefixFrom(address, 32)})
 			}
 		}))
-		leased(n1, 2*time.Second)
+		leased(n1)
 		n1.loop.pledge = newPledge(new(atomic.Int64))
 		slow := &slowNetwork{network: n1, pledge: n1.loop.pledge}
 		n1.loop.network = slow
