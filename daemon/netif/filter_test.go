@@ -62,6 +62,16 @@ func TestLiveDeny(t *testing.T) {
 			t.Errorf("neighbour %q, want %s", got, hardware)
 		}
 	}
+	// An entry that has grown old is verified with a Neighbor Solicitation to
+	// the address itself.
+	client.run("ip neigh replace %s lladdr %s dev eth0 nud probe", vip6, hardware)
+	state := ""
+	for end := time.Now().Add(bound); !strings.Contains(state, "REACHABLE"); {
+		if time.Now().After(end) {
+			t.Fatalf("neighbour not verified: %s", state)
+		}
+		state = client.run("ip neigh show %s nud all", vip6)
+	}
 	if rules := node.run("nft list ruleset"); strings.Count(rules, "table") != 1 {
 		t.Errorf("rules:\n%s", rules)
 	}

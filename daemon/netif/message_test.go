@@ -139,6 +139,43 @@ func TestParseLink(t *testing.T) {
 	}
 }
 
+func TestDumpTakes(t *testing.T) {
+	needsLittleEndian(t)
+	const (
+		part        = "14000000 1000 0200 07000000 00000000 61626364"
+		interrupted = "14000000 1000 1200 07000000 00000000 61626364"
+		old         = "14000000 1000 0200 06000000 00000000 65666768"
+		done        = "14000000 0300 0200 07000000 00000000 00000000"
+		refused     = "14000000 0200 0000 07000000 00000000 ffffffff"
+	)
+	tests := []struct {
+		name, datagram, want string
+		end                  bool
+		err                  error
+	}{
+		{"part", part + part, "abcdabcd", false, nil},
+		{"the end", part + done, "abcd", true, nil},
+		{"what was left of another", old + part, "abcd", false, nil},
+		{"interrupted", part + interrupted + done, "abcd", true, errInterrupted},
+		{"interrupted, and there is more", interrupted, "", false, errInterrupted},
+		{"refused", refused, "", true, unix.EPERM},
+		{"cut off", part + "14000000 1000 0200", "abcd", true, errMalformed},
+		{"an end without a number", "10000000 0300 0200 07000000 00000000", "", true, errMalformed},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			d, got := dumper{sequence: 7}, ""
+			end, err := d.take(unhex(t, test.datagram), func(body []byte) error {
+				got += string(body)
+				return nil
+			})
+			if end != test.end || !errors.Is(err, test.err) || got != test.want {
+				t.Errorf("%q, end %t, error %v", got, end, err)
+			}
+		})
+	}
+}
+
 // Whatever the kernel sends: an error or sense, and the end is reached.
 func FuzzMessages(f *testing.F) {
 	f.Add([]byte{})
