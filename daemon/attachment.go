@@ -31,7 +31,7 @@ type attachment struct {
 // virtual is one virtual address and the interface that carries it.
 type virtual struct {
 	prefix netip.Prefix
-	config config.VirtualAddress
+	config *config.VirtualAddress
 	on     *attachment
 	owner  *instance
 	// native says that the address was there before vipd: an address owner's

@@ -27,7 +27,9 @@ const (
 	guardianPipe     = 3
 	guardianWatchdog = 4
 
-	guardianGarbagePercent = 50
+	// guardianGarbagePercent is low: a guardian makes garbage when something
+	// changes, and never otherwise.
+	guardianGarbagePercent = 10
 
 	restartDelayMin = time.Second
 	restartDelayMax = time.Minute
@@ -53,6 +55,7 @@ const executable = "/proc/self/exe"
 func Guard(logger *slog.Logger, arguments []string) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(guardianGarbagePercent)
+	shrinkLater()
 	unix.CloseOnExec(guardianPipe)
 	unix.CloseOnExec(guardianWatchdog)
 	signals := make(chan os.Signal, 4)

@@ -14,7 +14,7 @@ import (
 // instance is one vrrp_instance: a virtual router, what it needs, and what it
 // depends on.
 type instance struct {
-	config   config.Instance
+	config   *config.Instance // in the loop's configuration
 	unit     *unit
 	member   int         // its place in the unit
 	on       *attachment // whose link it needs
@@ -133,7 +133,7 @@ func (i *instance) parameters() vrrp.Parameters {
 		VirtualAddresses:      addressesOf(c.VirtualAddresses),
 		ExcludedAddresses:     addressesOf(c.ExcludedAddresses),
 		NoPreempt:             c.NoPreempt,
-		Authentication:        authentication(c),
+		Authentication:        authentication(*c),
 		PlainChecksum:         c.PlainChecksum,
 		AnnounceCount:         c.GARPRepeat,
 		AnnounceDelay:         c.GARPDelay,

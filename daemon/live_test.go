@@ -58,7 +58,9 @@ var vipdBinary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "vipd")
-	out, err := exec.Command("go", "build", "-o", path, "takeover/cmd/vipd").CombinedOutput()
+	build := exec.Command("go", "build", "-o", path, "takeover/cmd/vipd")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is shipped
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build vipd: %w\n%s", err, out)
 	}

@@ -81,7 +81,8 @@ func newLoop(c *config.Config, logger *slog.Logger, n network, a alarm) (*loop, 
 		wake:        make(chan struct{}, 1),
 	}
 	byName := make(map[string]*instance, len(c.Instances))
-	for _, configured := range c.Instances {
+	for n := range c.Instances {
+		configured := &c.Instances[n]
 		i, err := l.add(configured)
 		if err != nil {
 			return nil, fmt.Errorf("%s: vrrp_instance %s: %w", configured.Position, configured.Name, err)
@@ -99,25 +100,29 @@ func newLoop(c *config.Config, logger *slog.Logger, n network, a alarm) (*loop, 
 }
 
 // add builds one instance and joins it to the interfaces it names.
-func (l *loop) add(configured config.Instance) (*instance, error) {
-	sealed, err := sealOf(configured)
+func (l *loop) add(configured *config.Instance) (*instance, error) {
+	sealed, err := sealOf(*configured)
 	if err != nil {
 		return nil, err
 	}
 	i := &instance{
-		config: configured, on: l.attach(configured.Interface), lease: leaseOf(configured), seal: sealed,
-		peers: peersOf(configured), startupDelay: l.config.Global.StartupDelay,
+		config: configured, on: l.attach(configured.Interface), lease: leaseOf(*configured), seal: sealed,
+		peers: peersOf(*configured), startupDelay: l.config.Global.StartupDelay,
 	}
 	i.unit = &unit{members: []*instance{i}}
 	l.units = append(l.units, i.unit)
 	l.listenFor(i)
 	i.on.addTracker(i)
-	for _, address := range slices.Concat(configured.VirtualAddresses, configured.ExcludedAddresses) {
-		v := &virtual{prefix: address.Prefix, config: address, on: l.carrierOf(i, address), owner: i}
-		v.on.carry(v)
-		i.virtuals = append(i.virtuals, v)
+	i.virtuals = make([]*virtual, 0, len(configured.VirtualAddresses)+len(configured.ExcludedAddresses))
+	for _, addresses := range [][]config.VirtualAddress{configured.VirtualAddresses, configured.ExcludedAddresses} {
+		for n := range addresses {
+			address := &addresses[n]
+			v := &virtual{prefix: address.Prefix, config: address, on: l.carrierOf(i, *address), owner: i}
+			v.on.carry(v)
+			i.virtuals = append(i.virtuals, v)
+		}
 	}
-	i.tracked = trackedBy(configured, l.config)
+	i.tracked = trackedBy(*configured, l.config)
 	for _, t := range configured.TrackInterfaces {
 		l.attach(t.Name).addTracker(i)
 	}
@@ -129,8 +134,8 @@ func (l *loop) add(configured config.Instance) (*instance, error) {
 // it is on the macvlan: what comes from another router with the same MAC
 // address, the kernel delivers only there.
 func (l *loop) listenFor(i *instance) {
-	w, on := wayOf(i.config), i.on
-	if i.vmac = l.vmacOf(i.config, i.on); i.vmac != nil {
+	w, on := wayOf(*i.config), i.on
+	if i.vmac = l.vmacOf(*i.config, i.on); i.vmac != nil {
 		w.base, on = i.on, i.vmac
 		if i.config.VMAC.TransmitBase {
 			w.through = i.on
@@ -272,7 +277,7 @@ func (l *loop) removeLeftovers(i *instance) {
 	}
 	for _, v := range i.virtuals {
 		for _, found := range slices.Clone(v.on.present) {
-			if found.Addr() != v.prefix.Addr() {
+			if found.Addr() != v.prefix.Addr() || v.native {
 				continue
 			}
 			leftover := netif.Address{Index: v.on.link.Index, Prefix: found}

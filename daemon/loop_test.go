@@ -291,6 +291,21 @@ func TestLeftoverAddressIsRemovedAtStart(t *testing.T) {
 	}
 }
 
+// An owner's address is its interface's own, whatever state the link is in.
+func TestOwnersAddressIsNoLeftoverWhenTheLinkIsDown(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n1 := w.prepare(1, configured(255))
+		n1.present = append(n1.present, netif.Address{Index: 2, Prefix: netip.MustParsePrefix(vip)})
+		link := n1.links["eth0"]
+		link.Running = false
+		n1.links["eth0"] = link
+		if err := n1.start(); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "removals", w.take("remove"), nil)
+	})
+}
+
 func TestScriptHoldsThenFaultsThenFrees(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		n1 := w.add(1, configured(150, func(c *config.Config) {

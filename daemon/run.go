@@ -18,8 +18,14 @@ const (
 	eventsMax = 256
 	// garbagePercent keeps the heap small: with so little garbage, collections
 	// are rare all the same, except under a flood of packets.
-	garbagePercent = 50
+	garbagePercent = 25
+	// shrinkAfter is when a process has all that it needs, and has done most of
+	// what needs memory only once.
+	shrinkAfter = 15 * time.Second
 )
+
+// shrinkLater gives back to the kernel what the start took.
+func shrinkLater() { time.AfterFunc(shrinkAfter, debug.FreeOSMemory) }
 
 // Options say what Run does.
 type Options struct {
@@ -104,8 +110,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	in := tracking.run(partsCtx, &parts, o.Logger, fail)
 	in.events = events
-	// What reading the configuration took is given back.
-	debug.FreeOSMemory()
+	shrinkLater()
 	if o.Ready != nil {
 		o.Ready()
 	}
