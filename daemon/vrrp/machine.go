@@ -26,8 +26,9 @@ type VirtualRouter struct {
 	skewed string
 	// preemptAt is when PreemptDelay has passed; zero: it has not begun.
 	preemptAt time.Time
-	// quietUntil is when an Active may answer a rival again.
-	quietUntil time.Time
+	// rivalAt is when an Active answered a rival, and quietUntil when it may
+	// answer again.
+	rivalAt, quietUntil time.Time
 
 	// held says that a Group decides when it becomes Active; ready then is why
 	// it would, and empty when it would not.
@@ -49,7 +50,7 @@ type timers struct {
 	adver         time.Time // Adver_Timer
 	announceAgain time.Time // the second burst of announcements
 	refresh       time.Time // the next AnnounceRefresh
-	rivalAgain    time.Time // the second burst after a rival
+	rivalAgain    time.Time // the next announcements after a rival
 }
 
 // earliest is the earliest of those that run; zero when none does.
@@ -249,8 +250,7 @@ func (r *VirtualRouter) expiredActive(now time.Time) {
 		count = r.parameters.AnnounceCount
 	}
 	if isDue(now, t.rivalAgain) {
-		t.rivalAgain = time.Time{}
-		count = max(count, r.parameters.rivalAnnounceCount())
+		count = max(count, r.againAfterRival())
 	}
 	if isDue(now, t.refresh) {
 		t.refresh = next(now, t.refresh, r.parameters.AnnounceRefresh)

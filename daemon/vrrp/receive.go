@@ -162,14 +162,44 @@ func (r *VirtualRouter) answerRival(now time.Time) {
 	r.announceAfterRival(now)
 }
 
+// rivalSettling are when, after a rival, each address is announced once more,
+// before the configured repetition. The rival's own announcements leave it
+// after the advertisement that was answered, and so after the answer when its
+// host was slow; then it yields in silence.
+var rivalSettling = [...]time.Duration{100 * time.Millisecond, time.Second}
+
 // announceAfterRival takes the hosts back that learned a rival's link-layer
 // address.
 func (r *VirtualRouter) announceAfterRival(now time.Time) {
 	p := &r.parameters
-	r.quietUntil = now.Add(p.AdvertisementInterval)
+	r.rivalAt, r.quietUntil = now, now.Add(p.AdvertisementInterval)
 	count := p.rivalAnnounceCount()
 	r.announceAll(count)
 	if p.RivalAnnounceCount != nil && count > 0 && p.RivalAnnounceDelay > 0 {
-		r.timers.rivalAgain = now.Add(p.RivalAnnounceDelay)
+		r.timers.rivalAgain = now.Add(p.rivalAnnounceAfter(0))
 	}
+}
+
+// againAfterRival returns how many announcements the timer that expired is
+// for, and sets it for the next.
+func (r *VirtualRouter) againAfterRival() int {
+	p := &r.parameters
+	after := r.timers.rivalAgain.Sub(r.rivalAt)
+	if after >= p.RivalAnnounceDelay {
+		r.timers.rivalAgain = time.Time{}
+		return p.rivalAnnounceCount()
+	}
+	r.timers.rivalAgain = r.rivalAt.Add(p.rivalAnnounceAfter(after))
+	return 1
+}
+
+// rivalAnnounceAfter is how long after a rival the announcements come that
+// follow those of after.
+func (p *Parameters) rivalAnnounceAfter(after time.Duration) time.Duration {
+	for _, settling := range rivalSettling {
+		if settling > after {
+			return min(settling, p.RivalAnnounceDelay)
+		}
+	}
+	return p.RivalAnnounceDelay
 }

@@ -58,7 +58,7 @@ func (r *VirtualRouter) enter(to State, reason string) {
 	r.timers = timers{}
 	r.active, r.activePriority = netip.Addr{}, 0
 	r.skewed, r.ready = "", ""
-	r.preemptAt, r.quietUntil = time.Time{}, time.Time{}
+	r.preemptAt, r.rivalAt, r.quietUntil = time.Time{}, time.Time{}, time.Time{}
 	r.append(StateChanged{From: from, To: to, Reason: reason})
 }
 

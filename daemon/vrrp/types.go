@@ -134,7 +134,9 @@ type Parameters struct {
 	AnnounceRefreshCount int
 	// RivalAnnounceCount and RivalAnnounceDelay are those of the announcements
 	// that follow a rival's advertisement; see Step. Nil stands for
-	// AnnounceCount and no repetition.
+	// AnnounceCount and no repetition. Sooner than that each address is
+	// announced once more 0.1 s and 1 s after the rival, whose own
+	// announcements may have come after the answer.
 	RivalAnnounceCount *int
 	RivalAnnounceDelay time.Duration
 	// SilentToRivals keeps an Active from answering a rival's advertisement
