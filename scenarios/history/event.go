@@ -292,8 +292,9 @@ type Transition struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
-// Canary is the largest scheduling delay of a thread that does nothing but
-// wake up every millisecond, over the time since the canary before.
+// Canary is the largest scheduling delay of threads, one on each processor,
+// that do nothing but wake up every few milliseconds, over the time since the
+// canary before.
 type Canary struct {
 	DelayMax time.Duration `json:"delay_max_ns"`
 }

@@ -3,7 +3,11 @@
 package probe
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"takeover/scenarios/history"
 )
@@ -11,27 +15,90 @@ import (
 const (
 	canaryPeriod = 4 * time.Millisecond
 	canaryReport = 100 * time.Millisecond
+	// canaryThreads are enough; with more processors each watches several.
+	canaryThreads = 8
 )
 
-// StartCanary starts a thread that wakes up every 4 ms and appends the
-// largest lateness of every 100 ms as a [history.Canary]. It includes what the
-// Go scheduler adds, for every other observer here suffers from that too.
+// StartCanary starts a thread on every processor that wakes up every 4 ms, and
+// appends the largest lateness of any of them in every 100 ms as a
+// [history.Canary]. It includes what the Go scheduler adds, for every other
+// observer here suffers from that too.
 func StartCanary(clock Clock, log *history.Log) *Watch {
 	return watchOnThread(func(stopped func() bool) error {
-		var latest time.Duration
-		now := clock.Now()
-		due, report := now+canaryPeriod, now+canaryReport
+		var threads sync.WaitGroup
+		defer threads.Wait()
+		var canaries []*canary
+		for _, set := range processors() {
+			c := &canary{}
+			c.due.Store(int64(clock.Now() + canaryPeriod))
+			canaries = append(canaries, c)
+			threads.Go(func() { c.run(clock, set, stopped) })
+		}
+		report := clock.Now() + canaryReport
 		for !stopped() {
-			clock.sleepUntil(due)
-			now = clock.Now()
-			latest = max(latest, now-due)
-			if now >= report {
-				log.Append(now, "", history.Canary{DelayMax: latest})
-				latest, report = 0, now+canaryReport
+			clock.sleepUntil(report)
+			now := clock.Now()
+			latest := now - report
+			for _, c := range canaries {
+				latest = max(latest, c.lateness(now))
 			}
-			// What was slept through is skipped: it is the same delay.
-			due += (now - due).Truncate(canaryPeriod) + canaryPeriod
+			log.Append(now, "", history.Canary{DelayMax: latest})
+			report = now + canaryReport
 		}
 		return nil
 	})
+}
+
+// canary is one of its threads.
+type canary struct {
+	due    atomic.Int64 // on the clock
+	latest atomic.Int64 // since it was asked
+}
+
+// run wakes up until stopped, on the processors of set alone.
+func (c *canary) run(clock Clock, set *unix.CPUSet, stopped func() bool) {
+	ownThread()
+	// A processor that is gone, or not ours any more, leaves the thread where
+	// the kernel puts it.
+	_ = unix.SchedSetaffinity(0, set)
+	for !stopped() {
+		due := time.Duration(c.due.Load())
+		clock.sleepUntil(due)
+		late := clock.Now() - due
+		for {
+			latest := c.latest.Load()
+			if int64(late) <= latest || c.latest.CompareAndSwap(latest, int64(late)) {
+				break
+			}
+		}
+		// What was slept through is skipped: it is the same delay.
+		c.due.Store(int64(due + late.Truncate(canaryPeriod) + canaryPeriod))
+	}
+}
+
+// lateness is the largest since it was asked before, and that of a thread that
+// has not been let run until now.
+func (c *canary) lateness(now time.Duration) time.Duration {
+	return max(time.Duration(c.latest.Swap(0)), now-time.Duration(c.due.Load()))
+}
+
+// processors are those that this process may run on, in at most canaryThreads
+// sets; a single one when the kernel does not say.
+func processors() []*unix.CPUSet {
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil || all.Count() == 0 {
+		return []*unix.CPUSet{&all}
+	}
+	sets := make([]*unix.CPUSet, 0, canaryThreads)
+	for cpu, found := 0, 0; found < all.Count(); cpu++ {
+		if !all.IsSet(cpu) {
+			continue
+		}
+		if found < canaryThreads {
+			sets = append(sets, &unix.CPUSet{})
+		}
+		sets[found%canaryThreads].Set(cpu)
+		found++
+	}
+	return sets
 }

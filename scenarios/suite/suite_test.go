@@ -26,7 +26,19 @@ func TestSuite(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "Failover")
+	for _, failure := range failures { // ginkgo's own summary tells only where
+		t.Log(failure)
+	}
 }
+
+// failures are what the specs that failed said, for the end of the output.
+var failures []string
+
+var _ = ReportAfterEach(func(report SpecReport) {
+	if report.Failed() {
+		failures = append(failures, report.FullText()+": "+report.FailureMessage())
+	}
+})
 
 // The timers of the built-in cluster: node2's Skew_Time and
 // Active_Down_Interval, node1's, and what a reader of tables grants beyond.
