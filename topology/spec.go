@@ -1,15 +1,11 @@
 package topology
 
-import (
-	"errors"
-	"fmt"
-	"net/netip"
-	"regexp"
-)
+import "net/netip"
 
 // Spec is a whole topology.
 type Spec struct {
 	Name     string
+	Summary  string // one line for listings
 	Segments []Segment
 	Hosts    []Host
 }
@@ -17,6 +13,14 @@ type Spec struct {
 // Segment is one broadcast domain: a bridge in the switch's namespace.
 type Segment struct {
 	Name string
+	// Prefixes are those that addresses on the segment are of; none: any.
+	Prefixes []netip.Prefix
+	// Uplinks are segments that it is bridged with, each named on one side
+	// only: the broadcast domain is then that of both. There are no cycles.
+	Uplinks []string
+	// MTU is that of the bridge and of every link to it, 68 to 65,535 bytes;
+	// 0: the kernel's 1,500.
+	MTU int
 }
 
 // Host is a machine: namespaces of its own, joined to segments by links.
@@ -24,6 +28,19 @@ type Host struct {
 	Name  string
 	Role  Role
 	Links []Link
+	// Loopback are addresses of lo beside the kernel's own.
+	Loopback []netip.Prefix
+	Routes   []Route
+	// Sysctls are set when the links stand, in this order; net.* only, for
+	// nothing else belongs to a host.
+	Sysctls []Sysctl
+	// Masquerade are the interfaces on which what is forwarded leaves with the
+	// host's own address (source NAT).
+	Masquerade []string
+	// Files are what its processes see in place of what the machine has there.
+	Files []File
+	// Processes are started in this order.
+	Processes []Process
 }
 
 // Role says what a host is for.
@@ -31,10 +48,18 @@ type Role string
 
 // The roles.
 const (
-	RoleClient   Role = "client"
-	RoleNode     Role = "node"
-	RoleObserver Role = "observer" // belongs to the harness: no address, asks from outside
+	RoleClient     Role = "client"     // asks for the virtual addresses
+	RoleNode       Role = "node"       // holds them, in turn
+	RoleRouter     Role = "router"     // forwards between segments
+	RoleDirector   Role = "director"   // a node that balances
+	RoleRealServer Role = "realserver" // answers for a director
+	RoleObserver   Role = "observer"   // belongs to the harness: no address, asks from outside
 )
+
+// Roles are those that a topology file may give.
+func Roles() []Role {
+	return []Role{RoleClient, RoleNode, RoleRouter, RoleDirector, RoleRealServer}
+}
 
 // Link joins a host to a segment: a veth pair whose far end, the port, is
 // enslaved to the segment's bridge.
@@ -44,74 +69,65 @@ type Link struct {
 	Addresses []netip.Prefix
 }
 
-var (
-	hostName      = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
-	interfaceName = regexp.MustCompile(`^[^\s/:]{1,15}$`)
-)
-
-// SwitchName is the namespace that holds the bridges; no host may have it.
-const SwitchName = "switch"
-
-// Validate returns every fault of the Spec, joined.
-func (s Spec) Validate() error {
-	var errs []error
-	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-
-	segments := map[string]bool{}
-	for _, segment := range s.Segments {
-		if !interfaceName.MatchString(segment.Name) {
-			fail("segment %q: a name has 1 to 15 characters without blanks, slashes and colons", segment.Name)
-		}
-		if segments[segment.Name] {
-			fail("segment %q: defined twice", segment.Name)
-		}
-		segments[segment.Name] = true
-	}
-	if len(s.Hosts) == 0 {
-		fail("topology %q has no hosts", s.Name)
-	}
-	hosts := map[string]bool{}
-	owners := map[netip.Addr]string{}
-	for _, host := range s.Hosts {
-		switch {
-		case !hostName.MatchString(host.Name):
-			fail("host %q: a name has 1 to 32 lower-case letters, digits and hyphens and starts with a letter", host.Name)
-		case host.Name == SwitchName:
-			fail("host %q: the name belongs to the switch", host.Name)
-		case hosts[host.Name]:
-			fail("host %q: defined twice", host.Name)
-		}
-		hosts[host.Name] = true
-		errs = append(errs, host.validateLinks(segments, owners)...)
-	}
-	return errors.Join(errs...)
+// Route is a route of a host.
+type Route struct {
+	To  netip.Prefix // 0.0.0.0/0 or ::/0 for the default
+	Via netip.Addr   // invalid: on the link
+	// Interface is needed where Via does not say it.
+	Interface string
+	Metric    int // 0: the kernel's
 }
 
-func (h Host) validateLinks(segments map[string]bool, owners map[netip.Addr]string) []error {
-	var errs []error
-	interfaces := map[string]bool{"lo": true}
-	for _, link := range h.Links {
-		at := h.Name + "/" + link.Interface
-		switch {
-		case !interfaceName.MatchString(link.Interface):
-			errs = append(errs, fmt.Errorf("link %s: not an interface name", at))
-		case interfaces[link.Interface]:
-			errs = append(errs, fmt.Errorf("link %s: the interface exists already", at))
-		}
-		interfaces[link.Interface] = true
-		if !segments[link.Segment] {
-			errs = append(errs, fmt.Errorf("link %s: no segment %q", at, link.Segment))
-		}
-		for _, prefix := range link.Addresses {
-			if !prefix.IsValid() {
-				errs = append(errs, fmt.Errorf("link %s: an address is not valid", at))
-				continue
-			}
-			if other, taken := owners[prefix.Addr()]; taken {
-				errs = append(errs, fmt.Errorf("link %s: address %s belongs to %s", at, prefix.Addr(), other))
-			}
-			owners[prefix.Addr()] = at
+// Sysctl is a kernel parameter of a host's network namespace.
+type Sysctl struct {
+	Name  string // with dots or slashes, as sysctl(8) has it
+	Value string
+}
+
+// File is a file of a host.
+type File struct {
+	Path string // absolute, as the host's processes see it
+	Text string
+}
+
+// Process is a program that runs in a host.
+type Process struct {
+	Kind ProcessKind
+	Name string // unique in the host; the kind, if the file gives none
+	// Config is the text of its configuration file; empty: the kind's own.
+	// ConfigName is what messages call it.
+	Config, ConfigName string
+	// Command is the program and its arguments, of ProcessCommand alone. The
+	// program is looked up in PATH.
+	Command []string
+	// Environment are further variables, NAME=VALUE.
+	Environment []string
+}
+
+// ProcessKind says which program a process is.
+type ProcessKind string
+
+// The kinds.
+const (
+	ProcessSubject    ProcessKind = "subject"    // the daemon under test: what --subject says, vipd if it says nothing
+	ProcessVIPD       ProcessKind = "vipd"       // always vipd
+	ProcessKeepalived ProcessKind = "keepalived" // always keepalived
+	ProcessFRR        ProcessKind = "frr"        // always FRR's vrrpd, with a vtysh configuration
+	ProcessNginx      ProcessKind = "nginx"      // answers with the host's address
+	ProcessCommand    ProcessKind = "command"
+)
+
+// ProcessKinds are all kinds.
+func ProcessKinds() []ProcessKind {
+	return []ProcessKind{ProcessSubject, ProcessVIPD, ProcessKeepalived, ProcessFRR, ProcessNginx, ProcessCommand}
+}
+
+// Host returns the host of that name; false when there is none.
+func (s Spec) Host(name string) (Host, bool) {
+	for _, host := range s.Hosts {
+		if host.Name == name {
+			return host, true
 		}
 	}
-	return errs
+	return Host{}, false
 }
