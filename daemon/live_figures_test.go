@@ -229,19 +229,23 @@ func BenchmarkLiveWeightedDrop(b *testing.B) {
 	})
 }
 
+// watchedByBFD is a cluster whose Backup takes over when its BFD session with
+// the Active fails, at 3 x 3 ms.
+var watchedByBFD = figure{
+	version: 2, interval: "1",
+	blocks: func(node int) string {
+		return fmt.Sprintf("bfd_instance peer {\n neighbor_ip 10.9.0.%d\n source_ip 10.9.0.%d\n"+
+			" min_rx 3\n min_tx 3\n multiplier 3\n}\n", 3-node, node)
+	},
+	instance: " track_bfd {\n  peer weight -1\n }\n", vipd: " bfd_expire on\n",
+}
+
 // BenchmarkLiveSilentDeath measures the failover when the Active's link goes
 // dark, with BFD at 3 x 3 ms. keepalived's BFD cannot expire its timer, and
 // falls over itself for some seconds after the start: it detects by the new
 // interval before the other side has answered its poll.
 func BenchmarkLiveSilentDeath(b *testing.B) {
-	f := figure{
-		version: 2, interval: "1",
-		blocks: func(node int) string {
-			return fmt.Sprintf("bfd_instance peer {\n neighbor_ip 10.9.0.%d\n source_ip 10.9.0.%d\n"+
-				" min_rx 3\n min_tx 3\n multiplier 3\n}\n", 3-node, node)
-		},
-		instance: " track_bfd {\n  peer weight -1\n }\n", vipd: " bfd_expire on\n",
-	}
+	f := watchedByBFD
 	sideBySide(b, trials(b, 10), func(b *testing.B, name string) map[string]time.Duration {
 		l, _ := f.start(b, name)
 		<-time.After(3 * time.Second) // BFD sessions come up at one packet a second
