@@ -116,7 +116,7 @@ func (w *world) Heal(_ context.Context, f fault.Fault, host string) error {
 
 func scenario() scenarios.Scenario {
 	return scenarios.Scenario{
-		Name: "failover", Fault: fault.LinkLoss{}, PhaseFraction: 0.25, AnnounceDelay: 5 * time.Second,
+		Name: "failover", Fault: fault.Of(fault.LinkLoss), PhaseFraction: 0.25, AnnounceDelay: 5 * time.Second,
 		Cluster: history.Cluster{
 			Version: 2, VRID: 51, VIPs: []netip.Addr{vip}, AdvertInterval: time.Second,
 			Nodes: []history.Node{

@@ -39,7 +39,7 @@ const (
 
 // Expect derives what can be declared of a fault beforehand.
 func Expect(f fault.Fault) history.Expectation {
-	switch f.(type) {
+	switch f.Kind { //nolint:exhaustive // the rest is judged by what their schedules expect
 	case fault.NginxKilled:
 		return history.Expectation{Detection: history.DetectCheck}
 	case fault.AdvertsDropped:

@@ -82,7 +82,7 @@ func newDrill() *cobra.Command {
 
 func faultList() string {
 	var list strings.Builder
-	for _, f := range fault.All() {
+	for _, f := range fault.Drillable() {
 		fmt.Fprintf(&list, "  %-16s %s\n", f.Name(), f.Summary())
 	}
 	return strings.TrimRight(list.String(), "\n")
@@ -170,7 +170,7 @@ func chooseFaults(names []string) ([]fault.Fault, error) {
 	}
 	var chosen []fault.Fault
 	for _, name := range names {
-		f, err := fault.Named(name)
+		f, err := fault.DrillNamed(name)
 		if err != nil {
 			return nil, err
 		}

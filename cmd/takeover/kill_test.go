@@ -102,7 +102,7 @@ func killMachine(args []string) error {
 // killWave starts drills, kills each at its moment, and reaps until there is
 // no process left: those that a killed drill left are ours then.
 func killWave(random *rand.Rand, first int) error {
-	faults := fault.All()
+	faults := fault.Drillable()
 	killed := make(chan error, wave)
 	for i := range wave {
 		out := filepath.Join(sandbox.Dir, fmt.Sprintf("drill%d", first+i))

@@ -6,107 +6,113 @@ import (
 	"strings"
 )
 
-// Fault is one disturbance of one host. The set is closed.
-//
-//sumtype:decl
-type Fault interface {
-	// Name is what the command line and reports call it.
-	Name() string
-	// Summary says in a few words what happens.
-	Summary() string
-	// Undo says in a few words what heals it.
-	Undo() string
-	isFault()
+// Fault is one disturbance: its kind, and the parameters that the kind takes.
+// New makes one that is whole; Of makes one of a kind that needs none.
+type Fault struct {
+	Kind       Kind `json:"fault"`
+	Parameters `yaml:",inline"`
 }
 
-type (
-	// NginxKilled ends the web server, its master and workers, with SIGKILL.
-	NginxKilled struct{}
-	// AdvertsDropped drops the host's VRRP advertisements in the switch, and
-	// nothing else.
-	AdvertsDropped struct{}
-	// LinkLoss takes the carrier away at the switch's port.
-	LinkLoss struct{}
-	// DaemonStopped ends the VRRP daemon in order, with SIGTERM.
-	DaemonStopped struct{}
-	// DaemonKilled ends all processes of the VRRP daemon at once, with SIGKILL.
-	DaemonKilled struct{}
-	// WorkerKilled ends only the daemon's process that speaks VRRP, with
-	// SIGKILL: vipd's worker, keepalived's VRRP child.
-	WorkerKilled struct{}
-	// GuardianKilled ends only the process that watches over the worker, with
-	// SIGKILL: vipd's guardian, keepalived's parent.
-	GuardianKilled struct{}
-	// DaemonPaused stops all processes of the VRRP daemon at once, with
-	// SIGSTOP: they hang, or get no processor, and the host lives on.
-	DaemonPaused struct{}
-)
+// Of is the fault of a kind with its defaults. The kind must be one that
+// requires no parameter.
+func Of(kind Kind) Fault {
+	f, err := New(kind, Parameters{})
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
 
-func (NginxKilled) isFault()    {}
-func (AdvertsDropped) isFault() {}
-func (LinkLoss) isFault()       {}
-func (DaemonStopped) isFault()  {}
-func (DaemonKilled) isFault()   {}
-func (WorkerKilled) isFault()   {}
-func (GuardianKilled) isFault() {}
-func (DaemonPaused) isFault()   {}
+// New returns a fault with the kind's defaults where p says nothing. It is an
+// error when the kind is unknown, does not take a parameter that is set, lacks
+// one that it requires, or when a number is impossible.
+func New(kind Kind, p Parameters) (Fault, error) {
+	d, known := kinds[kind]
+	if !known {
+		return Fault{}, fmt.Errorf("unknown fault %q; there are %s", kind, strings.Join(Names(), ", "))
+	}
+	if err := p.check(kind, d); err != nil {
+		return Fault{}, err
+	}
+	if d.defaults != nil {
+		d.defaults(&p)
+	}
+	return Fault{Kind: kind, Parameters: p}, nil
+}
 
-// Name implements Fault.
-func (NginxKilled) Name() string    { return "nginx-killed" }
-func (AdvertsDropped) Name() string { return "adverts-dropped" }
-func (LinkLoss) Name() string       { return "link-loss" }
-func (DaemonStopped) Name() string  { return "daemon-stopped" }
-func (DaemonKilled) Name() string   { return "daemon-killed" }
-func (WorkerKilled) Name() string   { return "worker-killed" }
-func (GuardianKilled) Name() string { return "guardian-killed" }
-func (DaemonPaused) Name() string   { return "daemon-paused" }
+// Named returns the fault of that name with its defaults.
+func Named(name string) (Fault, error) { return New(Kind(name), Parameters{}) }
 
-// Summary implements Fault.
-func (NginxKilled) Summary() string { return "SIGKILL to nginx's master and workers" }
+// Parse reads a fault as the command line has it: its name, and its parameters
+// as KEY=VALUE.
+func Parse(name string, settings ...string) (Fault, error) {
+	var p Parameters
+	for _, setting := range settings {
+		if err := p.set(setting); err != nil {
+			return Fault{}, fmt.Errorf("fault %s: %w", name, err)
+		}
+	}
+	return New(Kind(name), p)
+}
 
-func (AdvertsDropped) Summary() string { return "the switch drops the host's VRRP (IP protocol 112)" }
-func (LinkLoss) Summary() string       { return "carrier down at the switch's port" }
-func (DaemonStopped) Summary() string  { return "SIGTERM to the VRRP daemon" }
-func (DaemonKilled) Summary() string   { return "SIGKILL to all processes of the VRRP daemon" }
-func (WorkerKilled) Summary() string   { return "SIGKILL to the daemon's process that speaks VRRP" }
-func (GuardianKilled) Summary() string { return "SIGKILL to the process that watches over it" }
-func (DaemonPaused) Summary() string   { return "SIGSTOP to all processes of the VRRP daemon" }
+// Name is what the command line and reports call it.
+func (f Fault) Name() string { return string(f.Kind) }
 
-// Undo implements Fault.
-func (NginxKilled) Undo() string    { return "start nginx" }
-func (AdvertsDropped) Undo() string { return "let VRRP pass" }
-func (LinkLoss) Undo() string       { return "port up" }
-func (DaemonStopped) Undo() string  { return "start the daemon" }
-func (DaemonKilled) Undo() string   { return "start the daemon" }
-func (WorkerKilled) Undo() string   { return "start the daemon if it did not come back by itself" }
-func (GuardianKilled) Undo() string { return "start the daemon if it did not come back by itself" }
-func (DaemonPaused) Undo() string   { return "SIGCONT" }
+// Summary says in a few words what happens.
+func (f Fault) Summary() string { return kinds[f.Kind].summary }
 
-// All returns every fault.
-func All() []Fault {
-	return append(Drill(), WorkerKilled{}, GuardianKilled{}, DaemonPaused{})
+// Undo says in a few words what heals it.
+func (f Fault) Undo() string { return kinds[f.Kind].undo }
+
+// Family is the kind's.
+func (f Fault) Family() Family { return kinds[f.Kind].family }
+
+// Needs are the capabilities without which it can't be injected.
+func (f Fault) Needs() []Capability { return kinds[f.Kind].needs }
+
+// String is the fault as Parse reads it.
+func (f Fault) String() string {
+	return strings.Join(append([]string{f.Name()}, f.settings()...), " ")
 }
 
 // Drill returns the five that a drill injects when it is asked for none.
 func Drill() []Fault {
-	return []Fault{NginxKilled{}, AdvertsDropped{}, LinkLoss{}, DaemonStopped{}, DaemonKilled{}}
+	return []Fault{Of(NginxKilled), Of(AdvertsDropped), Of(LinkLoss), Of(DaemonStopped), Of(DaemonKilled)}
 }
 
-// Named returns the fault of that name.
-func Named(name string) (Fault, error) {
-	all := All()
-	i := slices.IndexFunc(all, func(f Fault) bool { return f.Name() == name })
-	if i < 0 {
-		return nil, fmt.Errorf("unknown fault %q; there are %s", name, strings.Join(Names(), ", "))
+// Drillable returns those that a drill can inject: single blows to the Active,
+// with a verdict that the RFC justifies.
+func Drillable() []Fault {
+	return append(Drill(), Of(WorkerKilled), Of(GuardianKilled), Of(DaemonPaused))
+}
+
+// DrillNamed returns the fault of a drill of that name.
+func DrillNamed(name string) (Fault, error) {
+	var known []string
+	for _, f := range Drillable() {
+		if f.Name() == name {
+			return f, nil
+		}
+		known = append(known, f.Name())
 	}
-	return all[i], nil
+	return Fault{}, fmt.Errorf("unknown fault %q; there are %s", name, strings.Join(known, ", "))
 }
 
-// Names returns the names of all faults.
+// Kinds returns every kind, in the order of the families.
+func Kinds() []Kind { return slices.Clone(order) }
+
+// Names returns the names of all kinds.
 func Names() []string {
 	var names []string
-	for _, f := range All() {
-		names = append(names, f.Name())
+	for _, kind := range order {
+		names = append(names, string(kind))
 	}
 	return names
 }
+
+// Requires are the parameters without which there is no fault of the kind.
+func (k Kind) Requires() []string { return slices.Clone(kinds[k].requires) }
+
+// Takes are the parameters that a fault of the kind may have, those that it
+// requires first.
+func (k Kind) Takes() []string { return append(k.Requires(), kinds[k].takes...) }

@@ -55,7 +55,7 @@ func (w *World) lastAdvert(host string) time.Duration {
 // beforehand.
 func (w *World) injection(f fault.Fault, n *node) func() error {
 	port := n.host.Links[0].Port
-	switch f.(type) {
+	switch f.Kind { //nolint:exhaustive // the rest is not built yet
 	case fault.NginxKilled:
 		n.expect(n.web)
 		return n.kill(isWeb)
@@ -121,7 +121,7 @@ func (w *World) Heal(_ context.Context, f fault.Fault, host string) error {
 	n := w.nodes[host]
 	start := w.clock.Now()
 	var err error
-	switch f.(type) {
+	switch f.Kind { //nolint:exhaustive // the rest is not built yet
 	case fault.NginxKilled:
 		err = n.restart(w, isWeb, n.startWeb)
 	case fault.AdvertsDropped:

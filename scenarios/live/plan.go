@@ -268,7 +268,7 @@ func beside(vip netip.Addr, last uint16) netip.Prefix {
 
 // Validate says whether the plan can be carried out at all.
 func (p Plan) Validate() error {
-	if _, err := fault.Named(p.Fault); err != nil {
+	if _, err := fault.DrillNamed(p.Fault); err != nil {
 		return err
 	}
 	chosen, err := seatSubjects(p.Subject, len(p.Cluster.Seats))

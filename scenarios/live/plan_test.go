@@ -169,7 +169,7 @@ func TestFRRTakesOneSeatOfItsKind(t *testing.T) {
 // TestPhasesAreStratified: each of n runs has its own n-th of the interval,
 // both subjects the same, and the seed decides.
 func TestPhasesAreStratified(t *testing.T) {
-	c := live.Campaign{Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.LinkLoss{}}, Runs: 8, Seed: 3}
+	c := live.Campaign{Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.Of(fault.LinkLoss)}, Runs: 8, Seed: 3}
 	phases := map[string][]float64{}
 	for _, e := range c.Entries() {
 		phases[e.Plan.Subject] = append(phases[e.Plan.Subject], e.Plan.PhaseFraction)

@@ -33,7 +33,7 @@ func NewWorld(o Options, f fault.Fault, phase float64, seed uint64) (*World, err
 	if _, err := simulated(f); err != nil {
 		return nil, err
 	}
-	if _, all := f.(fault.DaemonKilled); all {
+	if f.Kind == fault.DaemonKilled {
 		o.Guardian = false
 	}
 	w := &World{fault: f, phase: phase, log: history.NewLog(nil), faults: map[string]*Fault{}}
@@ -55,7 +55,7 @@ const scenarioName = "simulated failover"
 
 // simulated is the kind of fault that stands for f.
 func simulated(f fault.Fault) (Kind, error) {
-	switch f.(type) {
+	switch f.Kind { //nolint:exhaustive // the rest is not simulated
 	case fault.AdvertsDropped:
 		return Cut, nil
 	case fault.LinkLoss:
@@ -66,7 +66,6 @@ func simulated(f fault.Fault) (Kind, error) {
 		return Crash, nil
 	case fault.DaemonPaused:
 		return Pause, nil
-	case fault.NginxKilled, fault.GuardianKilled:
 	}
 	return "", fmt.Errorf("fault %s is not simulated", f.Name())
 }

@@ -19,7 +19,7 @@ func TestScenariosPassInVirtualTime(t *testing.T) {
 		phases = []float64{0.25, 0.75}
 	}
 	for _, f := range []fault.Fault{
-		fault.AdvertsDropped{}, fault.LinkLoss{}, fault.DaemonStopped{}, fault.DaemonKilled{}, fault.WorkerKilled{},
+		fault.Of(fault.AdvertsDropped), fault.Of(fault.LinkLoss), fault.Of(fault.DaemonStopped), fault.Of(fault.DaemonKilled), fault.Of(fault.WorkerKilled),
 	} {
 		for _, phase := range phases {
 			o := DefaultOptions(3)
@@ -52,14 +52,14 @@ func TestScenariosPassInVirtualTime(t *testing.T) {
 }
 
 func TestFaultsThatAreNotSimulatedAreRefused(t *testing.T) {
-	if _, err := NewWorld(DefaultOptions(3), fault.NginxKilled{}, 0, 1); err == nil {
+	if _, err := NewWorld(DefaultOptions(3), fault.Of(fault.NginxKilled), 0, 1); err == nil {
 		t.Error("a world without web servers took one's fault")
 	}
 }
 
 // TestWireSeesWhatIsWrong spoils what was captured in a trial.
 func TestWireSeesWhatIsWrong(t *testing.T) {
-	w, err := NewWorld(DefaultOptions(3), fault.LinkLoss{}, 0.5, 7)
+	w, err := NewWorld(DefaultOptions(3), fault.Of(fault.LinkLoss), 0.5, 7)
 	if err != nil {
 		t.Fatal(err)
 	}

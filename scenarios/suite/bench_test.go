@@ -101,7 +101,7 @@ func reportSummary(b *testing.B, name string, s *stat.Summary[time.Duration]) {
 func BenchmarkTakeoverOverhead(b *testing.B) {
 	for b.Loop() {
 		run, _ := campaign(b, live.Campaign{
-			Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.DaemonStopped{}},
+			Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.Of(fault.DaemonStopped)},
 			Runs: benchRuns(b, 30), Parallel: 2,
 		})
 		for _, group := range run.Groups {
@@ -116,7 +116,7 @@ func BenchmarkTakeoverOverhead(b *testing.B) {
 func BenchmarkWorkerKilled(b *testing.B) {
 	for b.Loop() {
 		run, _ := campaign(b, live.Campaign{
-			Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.WorkerKilled{}},
+			Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.Of(fault.WorkerKilled)},
 			Runs: benchRuns(b, 10), Parallel: 2,
 		})
 		for _, group := range run.Groups {
@@ -132,7 +132,7 @@ func BenchmarkWorkerKilled(b *testing.B) {
 func BenchmarkTwoOwners(b *testing.B) {
 	for b.Loop() {
 		run, _ := campaign(b, live.Campaign{
-			Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.DaemonKilled{}, fault.DaemonPaused{}},
+			Subjects: []string{"vipd", "keepalived"}, Faults: []fault.Fault{fault.Of(fault.DaemonKilled), fault.Of(fault.DaemonPaused)},
 			Runs: benchRuns(b, 15), Parallel: live.DefaultParallel(),
 		})
 		for _, group := range run.Groups {

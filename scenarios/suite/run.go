@@ -74,7 +74,7 @@ func (o Options) plan() (live.Plan, error) {
 	if o.Subject == "" {
 		o.Subject = "vipd"
 	}
-	f, err := fault.Named(o.Fault)
+	f, err := fault.DrillNamed(o.Fault)
 	if err != nil {
 		return live.Plan{}, err
 	}
