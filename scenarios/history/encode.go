@@ -57,6 +57,7 @@ func decode[B Body](data []byte) (Body, error) {
 var decoders = map[Kind]func([]byte) (Body, error){
 	KindTrial:        decode[Trial],
 	KindPhase:        decode[Phase],
+	KindFaultArmed:   decode[FaultArmed],
 	KindFaultStart:   decode[FaultStart],
 	KindFaultEnd:     decode[FaultEnd],
 	KindAdvert:       decode[Advert],

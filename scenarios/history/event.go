@@ -28,6 +28,7 @@ type Kind string
 const (
 	KindTrial        Kind = "trial"
 	KindPhase        Kind = "phase"
+	KindFaultArmed   Kind = "fault-armed"
 	KindFaultStart   Kind = "fault-start"
 	KindFaultEnd     Kind = "fault-end"
 	KindAdvert       Kind = "advert"
@@ -150,8 +151,17 @@ const (
 	PhaseFailed PhaseName = "failed"
 )
 
+// FaultArmed is the moment before a fault is applied to Host: what will undo it
+// is known from here on.
+type FaultArmed struct {
+	ID    int    `json:"id"`    // of the fault in this trial, from 1
+	Fault string `json:"fault"` // its name and parameters
+	Undo  string `json:"undo"`
+}
+
 // FaultStart is the moment just before a fault takes effect. Host is its target.
 type FaultStart struct {
+	ID    int    `json:"id,omitempty"` // that of its FaultArmed
 	Fault string `json:"fault"`
 	Undo  string `json:"undo"` // what heals it, recorded before it is applied
 	// Phase is the distance from the Active's last advertisement.
@@ -163,6 +173,7 @@ type FaultStart struct {
 // FaultEnd is the moment when a fault's healing was complete. Host is its
 // target.
 type FaultEnd struct {
+	ID    int           `json:"id,omitempty"`
 	Fault string        `json:"fault"`
 	Took  time.Duration `json:"took_ns"`
 }
@@ -307,6 +318,7 @@ type Note struct {
 // Kind implements Body.
 func (Trial) Kind() Kind        { return KindTrial }
 func (Phase) Kind() Kind        { return KindPhase }
+func (FaultArmed) Kind() Kind   { return KindFaultArmed }
 func (FaultStart) Kind() Kind   { return KindFaultStart }
 func (FaultEnd) Kind() Kind     { return KindFaultEnd }
 func (Advert) Kind() Kind       { return KindAdvert }
@@ -325,6 +337,7 @@ func (Note) Kind() Kind         { return KindNote }
 
 func (Trial) isBody()        {}
 func (Phase) isBody()        {}
+func (FaultArmed) isBody()   {}
 func (FaultStart) isBody()   {}
 func (FaultEnd) isBody()     {}
 func (Advert) isBody()       {}

@@ -29,8 +29,9 @@ func everyKind() []Event {
 			Expect:       Expectation{Detection: DetectSilence, TwoOwners: true, TwoOwnersReason: "why"},
 		},
 		Phase{Name: PhaseSettled},
-		FaultStart{Fault: "link-loss", Undo: "port up", Phase: 1, Took: 2},
-		FaultEnd{Fault: "link-loss", Took: 3},
+		FaultArmed{ID: 1, Fault: "link-loss", Undo: "port up"},
+		FaultStart{ID: 1, Fault: "link-loss", Undo: "port up", Phase: 1, Took: 2},
+		FaultEnd{ID: 1, Fault: "link-loss", Took: 3},
 		Advert{
 			Direction: ToHost, Version: 2, VRID: 51, Priority: 99, Interval: time.Second, Source: vip,
 			Destination: netip.MustParseAddr("224.0.0.18"), VIPs: []netip.Addr{vip}, Problem: "TTL 1",
@@ -94,12 +95,12 @@ func requireNoZeroField(t *testing.T, body Body) {
 }
 
 func TestDurationsOnDiskSayTheirUnit(t *testing.T) {
-	data, err := json.Marshal(everyKind()[2])
+	data, err := json.Marshal(everyKind()[3])
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"id":3,"at_ns":2000000000,"kind":"fault-start","host":"node1",` +
-		`"body":{"fault":"link-loss","undo":"port up","phase_ns":1,"took_ns":2}}`
+	want := `{"id":4,"at_ns":3000000000,"kind":"fault-start","host":"node1",` +
+		`"body":{"id":1,"fault":"link-loss","undo":"port up","phase_ns":1,"took_ns":2}}`
 	if string(data) != want {
 		t.Errorf("got  %s\nwant %s", data, want)
 	}

@@ -7,37 +7,136 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"takeover/scenarios/fault"
 	"takeover/scenarios/history"
-	"takeover/topology/sandbox"
 )
 
 func (p Plan) fault() fault.Fault {
-	f, err := fault.Named(p.Fault)
+	f, err := fault.DrillNamed(p.Fault)
 	if err != nil {
 		panic(err) // Validate came first
 	}
 	return f
 }
 
-// Inject implements scenarios.World.
-func (w *World) Inject(_ context.Context, f fault.Fault, host string) (time.Duration, error) {
-	n := w.nodes[host]
-	if n == nil {
-		return 0, fmt.Errorf("%s is no node", host)
+// injection is a fault made ready for a host: all that takes time is done, and
+// what undoes it is known before it is applied. undo must restore the exact
+// state before, also when what it struck is gone, and after apply failed half
+// way.
+type injection struct {
+	apply func() error
+	undo  func() error
+}
+
+// Force is a fault in force.
+type Force struct {
+	ID    int // 1 for the World's first
+	Fault fault.Fault
+	Host  string
+	Since time.Duration
+	undo  func() error
+}
+
+// ErrNotBuilt says that a World can't inject a kind of fault.
+var ErrNotBuilt = errors.New("this fault is not built here")
+
+// Apply injects a fault in a host and returns what it has become. The undo is
+// in the history before the fault is. The same fault is in force in a host once
+// at most.
+func (w *World) Apply(_ context.Context, f fault.Fault, host string) (Force, error) {
+	fail := func(err error) (Force, error) {
+		return Force{}, fmt.Errorf("fault %s on %s: %w", f.Name(), host, err)
+	}
+	if w.lab.Host(host) == nil {
+		return fail(errors.New("there is no such host"))
+	}
+	if i := w.inForce(f.Kind, host); i >= 0 {
+		return fail(fmt.Errorf("it is in force since %s", w.forces[i].Since))
+	}
+	prepared, err := w.prepare(f, host)
+	if err != nil {
+		return fail(err)
 	}
 	w.mu.Lock()
 	w.settled = true
 	w.mu.Unlock()
-	apply := w.injection(f, n)
+	w.lastForce++
+	force := Force{ID: w.lastForce, Fault: f, Host: host, undo: prepared.undo}
+	w.log.Append(w.clock.Now(), host, history.FaultArmed{ID: force.ID, Fault: f.String(), Undo: f.Undo()})
 	last := w.lastAdvert(host)
+	force.Since = w.clock.Now()
+	err = prepared.apply()
+	w.log.Append(force.Since, host, history.FaultStart{
+		ID: force.ID, Fault: f.Name(), Undo: f.Undo(), Phase: force.Since - last, Took: w.clock.Now() - force.Since,
+	})
+	if err != nil {
+		return fail(errors.Join(err, prepared.undo()))
+	}
+	w.forces = append(w.forces, force)
+	return force, nil
+}
+
+// Clear undoes a fault in force.
+func (w *World) Clear(_ context.Context, id int) error {
+	i := slices.IndexFunc(w.forces, func(f Force) bool { return f.ID == id })
+	if i < 0 {
+		return fmt.Errorf("no fault %d is in force", id)
+	}
+	force := w.forces[i]
 	start := w.clock.Now()
-	err := apply()
-	took := w.clock.Now() - start
-	w.log.Append(start, host, history.FaultStart{Fault: f.Name(), Undo: f.Undo(), Phase: start - last, Took: took})
-	return start, err
+	err := force.undo()
+	end := w.clock.Now()
+	w.log.Append(end, force.Host, history.FaultEnd{ID: id, Fault: force.Fault.Name(), Took: end - start})
+	if err != nil {
+		return fmt.Errorf("undo fault %s on %s: %w", force.Fault.Name(), force.Host, err)
+	}
+	w.forces = slices.Delete(w.forces, i, i+1)
+	return nil
+}
+
+// ClearAll undoes every fault, the latest first. It goes on after an error.
+func (w *World) ClearAll(ctx context.Context) error {
+	var errs []error
+	for _, force := range slices.Backward(w.InForce()) {
+		errs = append(errs, w.Clear(ctx, force.ID))
+	}
+	return errors.Join(errs...)
+}
+
+// InForce are the faults in force, the first first.
+func (w *World) InForce() []Force { return slices.Clone(w.forces) }
+
+func (w *World) inForce(kind fault.Kind, host string) int {
+	return slices.IndexFunc(w.forces, func(f Force) bool { return f.Fault.Kind == kind && f.Host == host })
+}
+
+// Inject implements scenarios.World.
+func (w *World) Inject(ctx context.Context, f fault.Fault, host string) (time.Duration, error) {
+	force, err := w.Apply(ctx, f, host)
+	return force.Since, err
+}
+
+// Heal implements scenarios.World.
+func (w *World) Heal(ctx context.Context, f fault.Fault, host string) error {
+	i := w.inForce(f.Kind, host)
+	if i < 0 {
+		return nil
+	}
+	return w.Clear(ctx, w.forces[i].ID)
+}
+
+// prepare makes a fault ready for a host.
+func (w *World) prepare(f fault.Fault, host string) (injection, error) {
+	switch f.Family() {
+	case fault.FamilyProcess:
+		return w.prepareProcess(f, host)
+	case fault.FamilyLink, fault.FamilyTraffic:
+		return w.prepareLink(f, host)
+	case fault.FamilyAddress, fault.FamilyTime, fault.FamilyInterface:
+		return injection{}, ErrNotBuilt
+	default:
+		return injection{}, ErrNotBuilt
+	}
 }
 
 // lastAdvert is when host last sent an advertisement.
@@ -49,125 +148,4 @@ func (w *World) lastAdvert(host string) time.Duration {
 		}
 	}
 	return last
-}
-
-// injection is the call that applies a fault, with all that takes time done
-// beforehand.
-func (w *World) injection(f fault.Fault, n *node) func() error {
-	port := n.host.Links[0].Port
-	switch f.Kind { //nolint:exhaustive // the rest is not built yet
-	case fault.NginxKilled:
-		n.expect(n.web)
-		return n.kill(isWeb)
-	case fault.AdvertsDropped:
-		return func() error { return w.drops.DropVRRP(port, true) }
-	case fault.LinkLoss:
-		return func() error { return w.lab.SetPort(port, false) }
-	case fault.DaemonStopped:
-		n.expect(n.daemon)
-		return func() error { return unix.Kill(n.daemon.PID, unix.SIGTERM) }
-	case fault.DaemonKilled:
-		n.expect(n.daemon)
-		return n.kill(n.isDaemon)
-	case fault.WorkerKilled:
-		n.expect(n.daemon)
-		return n.kill(n.isWorker)
-	case fault.GuardianKilled:
-		n.expect(n.daemon)
-		return n.kill(n.isGuardian)
-	case fault.DaemonPaused:
-		return n.signal((*sandbox.Host).StopAll, n.isDaemon)
-	default:
-		return func() error { return fmt.Errorf("fault %s is not built here", f.Name()) }
-	}
-}
-
-// kill ends all processes that match, at once; there must be one.
-func (n *node) kill(match func(sandbox.Info) bool) func() error {
-	return n.signal((*sandbox.Host).KillAll, match)
-}
-
-// signal sends a signal to all processes that match; there must be one.
-func (n *node) signal(
-	send func(*sandbox.Host, func(sandbox.Info) bool) ([]sandbox.Info, error), match func(sandbox.Info) bool,
-) func() error {
-	return func() error {
-		machine, err := n.host.Machine()
-		if err != nil {
-			return err
-		}
-		reached, err := send(machine, match)
-		if err == nil && len(reached) == 0 {
-			err = errors.New("no such process")
-		}
-		return err
-	}
-}
-
-// isWorker matches the process that speaks VRRP: keepalived's child, and the
-// others' main process.
-func (n *node) isWorker(info sandbox.Info) bool {
-	main := info.PID == n.daemon.PID
-	return n.isDaemon(info) && main == (n.subject.name != "keepalived")
-}
-
-// isGuardian matches the process that watches over the worker.
-func (n *node) isGuardian(info sandbox.Info) bool {
-	return n.isDaemon(info) && !n.isWorker(info)
-}
-
-// Heal implements scenarios.World.
-func (w *World) Heal(_ context.Context, f fault.Fault, host string) error {
-	n := w.nodes[host]
-	start := w.clock.Now()
-	var err error
-	switch f.Kind { //nolint:exhaustive // the rest is not built yet
-	case fault.NginxKilled:
-		err = n.restart(w, isWeb, n.startWeb)
-	case fault.AdvertsDropped:
-		err = w.drops.DropVRRP(n.host.Links[0].Port, false)
-	case fault.LinkLoss:
-		err = w.lab.SetPort(n.host.Links[0].Port, true)
-	case fault.DaemonStopped:
-		if err = awaitEnd(n.daemon); err == nil {
-			err = n.restart(w, n.isDaemon, n.startDaemon)
-		}
-	case fault.DaemonKilled, fault.WorkerKilled, fault.GuardianKilled:
-		err = n.restart(w, n.isDaemon, n.startDaemon)
-	case fault.DaemonPaused:
-		err = n.signal((*sandbox.Host).ContinueAll, n.isDaemon)()
-	default:
-		err = fmt.Errorf("fault %s is not built here", f.Name())
-	}
-	end := w.clock.Now()
-	w.log.Append(end, host, history.FaultEnd{Fault: f.Name(), Took: end - start})
-	return err
-}
-
-// stopBound is how long a program may take to end after SIGTERM.
-const stopBound = 5 * time.Second
-
-func awaitEnd(p *sandbox.Process) error {
-	select {
-	case <-p.Done():
-		return nil
-	case <-time.After(stopBound):
-		return fmt.Errorf("%s did not end within %s after SIGTERM", p.Name, stopBound)
-	}
-}
-
-// restart starts a program again unless it came back by itself.
-func (n *node) restart(w *World, match func(sandbox.Info) bool, start func(*World) error) error {
-	machine, err := n.host.Machine()
-	if err != nil {
-		return err
-	}
-	all, err := machine.Processes()
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(all, match) {
-		return nil
-	}
-	return start(w)
 }

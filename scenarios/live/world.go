@@ -35,6 +35,9 @@ type World struct {
 	// subjects are those of the seats, in their order.
 	subjects []subject
 
+	forces    []Force // in force
+	lastForce int     // its ID
+
 	observers []*probe.Watch
 	client    func() error // ends the client's probes
 	closers   []func() error

@@ -76,7 +76,7 @@ func (r *replay) take(event history.Event) {
 		r.begins(m, i, body.Fault)
 	case history.FaultEnd:
 		r.ends(m, i, body.Fault)
-	case history.Trial, history.Phase, history.ARP, history.NA, history.Link, history.Neighbour, history.Probe,
+	case history.Trial, history.Phase, history.FaultArmed, history.ARP, history.NA, history.Link, history.Neighbour, history.Probe,
 		history.Owners, history.Canary, history.Note:
 	}
 }

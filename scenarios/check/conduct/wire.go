@@ -61,7 +61,7 @@ func (w *wire) take(m Moment, i int, body history.Body) {
 		case "daemon-killed", "worker-killed", "guardian-killed":
 			w.leave(m, i)
 		}
-	case history.Trial, history.Phase, history.FaultEnd, history.ARP, history.NA, history.Address, history.Link,
+	case history.Trial, history.Phase, history.FaultArmed, history.FaultEnd, history.ARP, history.NA, history.Address, history.Link,
 		history.Neighbour, history.Probe, history.Owners, history.ProcessStart, history.Canary, history.Note:
 	}
 }
