@@ -26,6 +26,8 @@ type attachment struct {
 	trackers  []*instance             // those whose state or priority depends on it
 	garp, gna *pace                   // of its announcements; nil: they are not kept apart
 	refusals  throttle                // of packets that belong to no instance here
+	failures  throttle                // of making and opening
+	sources   [3]netip.Addr           // the primary addresses in use; see primary
 }
 
 // virtual is one virtual address and the interface that carries it.
@@ -62,10 +64,34 @@ func (a *attachment) fault() string {
 	return ""
 }
 
+// base is the interface that a virtual router MAC is on; another is its own.
+func (a *attachment) base() *attachment {
+	if a.vmac != nil {
+		return a.vmac.parent
+	}
+	return a
+}
+
 // primary is the source of advertisements of a family: the first address that
-// is not virtual, over IPv6 link-local where asked (RFC 9568 §5.1.2.1). An
-// address owner may have no other than the virtual ones.
+// is not virtual, over IPv6 link-local where asked (RFC 9568 §5.1.2.1), and for
+// as long as it is there: the kernel may list one first that was added later.
+// An address owner may have no other than the virtual ones.
 func (a *attachment) primary(is6, linkLocal bool) (netip.Addr, bool) {
+	inUse := &a.sources[0]
+	switch {
+	case linkLocal:
+		inUse = &a.sources[1]
+	case is6:
+		inUse = &a.sources[2]
+	}
+	if a.virtualAddress(*inUse) != nil || !a.hasAddress(*inUse) {
+		*inUse = a.choose(is6, linkLocal)
+	}
+	return *inUse, inUse.IsValid()
+}
+
+// choose is the primary address, when none is in use.
+func (a *attachment) choose(is6, linkLocal bool) netip.Addr {
 	var owned netip.Addr
 	for _, prefix := range a.present {
 		address := prefix.Addr()
@@ -74,13 +100,13 @@ func (a *attachment) primary(is6, linkLocal bool) (netip.Addr, bool) {
 		}
 		v := a.virtualAddress(address)
 		if v == nil {
-			return address, true
+			return address
 		}
 		if !owned.IsValid() && v.owner.isOwner() {
 			owned = address
 		}
 	}
-	return owned, owned.IsValid()
+	return owned
 }
 
 // virtualAddress finds the virtual address that is carried here.
@@ -98,6 +124,10 @@ func (a *attachment) addresses() []netip.Addr {
 }
 
 func (a *attachment) has(prefix netip.Prefix) bool { return slices.Contains(a.present, prefix) }
+
+func (a *attachment) hasAddress(address netip.Addr) bool {
+	return slices.ContainsFunc(a.present, func(p netip.Prefix) bool { return p.Addr() == address })
+}
 
 func (a *attachment) addressSet(prefix netip.Prefix) {
 	if !slices.Contains(a.present, prefix) {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"takeover/daemon/config"
@@ -93,6 +94,11 @@ func (i *instance) interfaceFault(a *attachment) string {
 		return ""
 	}
 	return a.fault()
+}
+
+// needs reports whether the virtual router cannot run without a.
+func (i *instance) needs(a *attachment) bool {
+	return a == i.on || a == i.vmac || slices.ContainsFunc(i.virtuals, func(v *virtual) bool { return v.on == a })
 }
 
 // effectivePriority is the configured priority with the weights of what is

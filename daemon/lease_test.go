@@ -51,7 +51,7 @@ func TestLeaseThatEndedIsTakenAnew(t *testing.T) {
 		n1.events <- netif.AddressRemoved{Address: netif.Address{Index: 2, Prefix: netip.MustParsePrefix(vip)}}
 		synctest.Wait()
 		want(t, "return", w.take("n1"), []string{
-			"4.000 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0",
+			"4.000 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0 times=1",
 			"4.000 n1 set 10.0.0.100/32 on 2 for 2s",
 			"4.000 n1 announce 10.0.0.100 x5 on eth0",
 		})
@@ -75,7 +75,7 @@ func TestLeaseThatEndedIsNotRenewed(t *testing.T) {
 		want(t, "return", w.take("n1"), []string{
 			"4.414 n1 advertise 7 priority 150",
 			"4.414 n1 renew 10.0.0.100/32 on 2 for 2s",
-			"4.414 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0",
+			"4.414 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0 times=1",
 			"4.414 n1 set 10.0.0.100/32 on 2 for 2s",
 			"4.414 n1 announce 10.0.0.100 x5 on eth0",
 		})

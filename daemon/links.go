@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -41,15 +43,15 @@ func (l *loop) byIndex(index int) *attachment {
 	return l.ordered[i]
 }
 
-// apply notes the tables, and judges nothing.
-func (l *loop) apply(tables netif.Resynchronized) {
+// apply notes the tables. It judges nothing, but leaves what is gone.
+func (l *loop) apply(now time.Time, tables netif.Resynchronized) {
 	for _, a := range l.ordered {
 		i := slices.IndexFunc(tables.Links, func(link netif.Link) bool { return link.Name == a.name })
 		link := netif.Link{}
 		if i >= 0 {
 			link = tables.Links[i]
 		}
-		l.relink(a, link)
+		l.relink(now, a, link)
 		a.present = a.present[:0]
 		for _, address := range tables.Addresses {
 			if address.Index == link.Index {
@@ -60,9 +62,12 @@ func (l *loop) apply(tables netif.Resynchronized) {
 }
 
 // resynchronize applies tables that may differ from what is known in any way.
+// Groups are joined again: an interface that was away comes back under the same
+// index, if it was only moved.
 func (l *loop) resynchronize(now time.Time, tables netif.Resynchronized) {
-	l.apply(tables)
+	l.apply(now, tables)
 	for _, a := range l.ordered {
+		l.rejoin(now, a)
 		l.refresh(now, a)
 	}
 	for _, a := range l.ordered {
@@ -79,21 +84,21 @@ func (l *loop) linkChanged(now time.Time, link netif.Link) {
 		l.linkRemoved(now, renamed)
 	}
 	if a, known := l.attachments[link.Name]; known {
-		l.relink(a, link)
+		l.relink(now, a, link)
 		l.refresh(now, a)
 	}
 }
 
 func (l *loop) linkRemoved(now time.Time, a *attachment) {
-	a.link, a.present = netif.Link{}, nil
-	a.close()
+	l.relink(now, a, netif.Link{})
 	l.refresh(now, a)
 }
 
 // relink notes what an interface is now. When it is another one than before,
 // or has another hardware address, its sockets are given up.
-func (l *loop) relink(a *attachment, link netif.Link) {
+func (l *loop) relink(now time.Time, a *attachment, link netif.Link) {
 	if a.link.Index != link.Index {
+		l.leave(now, a, link.Index == 0)
 		for _, i := range a.trackers { // the guardian knows interfaces by their index
 			l.unpublish(i)
 		}
@@ -105,30 +110,64 @@ func (l *loop) relink(a *attachment, link netif.Link) {
 	isBack := link.Running && !a.link.Running
 	a.link = link
 	if isBack {
-		l.rejoin(a)
+		l.rejoin(now, a)
 	}
+}
+
+// leave takes off what is set on an interface that is not the one of its name
+// any more. It may be there, under another name: so what runs on it says
+// priority 0, and ends. Where another has taken its place at once, it goes on.
+func (l *loop) leave(now time.Time, a *attachment, isRemoved bool) {
+	if a.link.Index == 0 {
+		return
+	}
+	a.link.Running = false // nothing that fails from here on is a surprise
+	for _, i := range a.trackers {
+		switch {
+		case !i.unit.started || !i.needs(a):
+		case isRemoved:
+			l.shutdown(now, i, "interface "+a.name+" removed")
+		case i.state() == vrrp.Active:
+			l.removeAll(now, i, i.removals(a))
+		}
+	}
+}
+
+// removals are the actions that take off what the instance has on a.
+func (i *instance) removals(a *attachment) []vrrp.Action {
+	var actions []vrrp.Action
+	for _, v := range i.virtuals {
+		if v.on == a {
+			actions = append(actions, vrrp.RemoveAddress{Address: v.prefix.Addr()})
+		}
+	}
+	return actions
 }
 
 // rejoin reports the memberships of multicast groups again after the link was
 // away: it may lead to a switch now that never heard of them.
-func (l *loop) rejoin(a *attachment) {
+func (l *loop) rejoin(now time.Time, a *attachment) {
 	for _, s := range a.listeners {
 		if s.conn == nil {
 			continue
 		}
 		if err := s.conn.Rejoin(); err != nil {
-			l.logger.Warn("multicast group not joined again", "interface", a.name, "error", err)
+			l.complain(now, a, "multicast group not joined again", err)
 		}
 	}
 }
 
-// refresh opens what an interface lacks, and judges all that depend on it.
+// refresh makes and opens what an interface lacks, and judges all that depend
+// on it.
 func (l *loop) refresh(now time.Time, a *attachment) {
+	if err := l.ensure(now, a); err != nil {
+		l.complain(now, a, "interface of a virtual router MAC not made", err)
+	}
 	for _, above := range a.above {
-		l.raise(now, above)
+		l.refresh(now, above)
 	}
 	if err := l.open(now, a); err != nil {
-		l.logger.Error("interface not opened", "interface", a.name, "error", err)
+		l.complain(now, a, "interface not opened", err)
 	}
 	for _, i := range a.trackers {
 		i.setState(interfaceName(a.name), stateOf(a.fault() == ""))
@@ -136,13 +175,18 @@ func (l *loop) refresh(now time.Time, a *attachment) {
 	}
 }
 
-// raise makes the interface of a virtual router MAC again after the one below
-// has come back, and follows that one's primary address.
-func (l *loop) raise(now time.Time, a *attachment) {
-	if err := l.ensure(a); err != nil {
-		l.logger.Error("interface of a virtual router MAC not made", "interface", a.name, "error", err)
+// complain logs what could not be done on an interface, once a minute. Of one
+// that is gone or down, and of those on it, that is expected.
+func (l *loop) complain(now time.Time, a *attachment, what string, err error) {
+	since, _, log := a.failures.count(now, what)
+	if !log {
+		return
 	}
-	l.refresh(now, a)
+	level := slog.LevelError
+	if a.base().fault() != "" {
+		level = slog.LevelDebug
+	}
+	l.logger.Log(context.Background(), level, what, "interface", a.name, "times", since, "error", err)
 }
 
 // addressChanged judges again when the primary address may be another. Most
@@ -168,8 +212,10 @@ func (l *loop) restore(now time.Time, a *attachment, address netif.Address) {
 	if v.owner.state() != vrrp.Active {
 		return
 	}
-	l.logger.Warn("virtual address was removed by another's hand",
-		"instance", v.owner.config.Name, "address", v.prefix, "interface", a.name)
+	if since, _, log := v.owner.failures.count(now, "removed"); log {
+		l.logger.Warn("virtual address was removed by another's hand", "instance", v.owner.config.Name,
+			"address", v.prefix, "interface", a.name, "times", since)
+	}
 	l.step(now, v.owner, vrrp.AddressLost{Address: v.prefix.Addr()})
 }
 

@@ -62,12 +62,11 @@ func (s *listener) addressed() *attachment {
 
 // hasSource reports whether the configured source is on its interface.
 func (s *listener) hasSource() bool {
-	return !s.way.source.IsValid() || slices.ContainsFunc(s.addressed().present, func(p netip.Prefix) bool {
-		return p.Addr() == s.way.source
-	})
+	return !s.way.source.IsValid() || s.addressed().hasAddress(s.way.source)
 }
 
-// listen opens the socket of an interface that is there, unless it is open, and follows its primary address.
+// listen opens the socket of an interface that is there, unless it is open, and
+// follows its primary address.
 func (l *loop) listen(now time.Time, s *listener) error {
 	if s.through != nil && s.through.link.Index == 0 {
 		s.close()
@@ -76,6 +75,7 @@ func (l *loop) listen(now time.Time, s *listener) error {
 	primary, found := s.primary()
 	switch {
 	case !found:
+		l.abandon(now, s, "no primary address on interface "+s.addressed().name)
 		s.close()
 		return nil
 	case s.conn != nil && primary == s.source:
@@ -124,19 +124,24 @@ func (s *listener) close() {
 	}
 }
 
-// changeSource moves all that advertise here to another primary address. An
-// Active says priority 0 from the old one first.
+// changeSource moves all that advertise here to another primary address.
 func (l *loop) changeSource(now time.Time, s *listener, primary netip.Addr) error {
-	for _, i := range s.instances {
-		if i.unit.started {
-			l.shutdown(now, i, "primary address of "+s.on.name+" changed")
-		}
-	}
+	l.abandon(now, s, "primary address of "+s.addressed().name+" changed")
 	if err := s.conn.SetSource(primary); err != nil {
 		return err
 	}
 	s.source = primary
 	return nil
+}
+
+// abandon takes all that advertise here to Initialize. An Active says priority
+// 0 once more from the address that it has had.
+func (l *loop) abandon(now time.Time, s *listener, reason string) {
+	for _, i := range s.instances {
+		if i.unit.started {
+			l.shutdown(now, i, reason)
+		}
+	}
 }
 
 // destinations are whom the instance's advertisements go to: the group, or its

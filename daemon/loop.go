@@ -183,9 +183,9 @@ func (l *loop) attach(name string) *attachment {
 // addresses that a predecessor left behind are removed, and the instances that
 // can start do so.
 func (l *loop) start(now time.Time, tables netif.Resynchronized) error {
-	l.apply(tables)
+	l.apply(now, tables)
 	for _, a := range l.ordered {
-		if err := l.ensure(a); err != nil {
+		if err := l.ensure(now, a); err != nil {
 			return err
 		}
 	}
@@ -193,7 +193,7 @@ func (l *loop) start(now time.Time, tables netif.Resynchronized) error {
 		if err := i.missing(); err != nil {
 			return err
 		}
-		i.noteNative()
+		i.noteNative(tables.Addresses)
 	}
 	if err := l.network.deny(l.denied()); err != nil {
 		return err
@@ -232,10 +232,13 @@ func (l *loop) denied() []netip.Addr {
 	return denied
 }
 
-// noteNative marks the addresses of an owner that are there already.
-func (i *instance) noteNative() {
+// noteNative marks the addresses of an owner that are there already, and not
+// because a predecessor set them.
+func (i *instance) noteNative(present []netif.Address) {
 	for _, v := range i.virtuals {
-		v.native = i.isOwner() && v.on.has(v.prefix)
+		v.native = i.isOwner() && slices.ContainsFunc(present, func(a netif.Address) bool {
+			return a.Index == v.on.link.Index && a.Prefix == v.prefix && !a.Ours
+		})
 	}
 }
 

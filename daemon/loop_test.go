@@ -193,10 +193,11 @@ func TestReplacedInterfaceIsOpenedAnew(t *testing.T) {
 		n1.mutex.Unlock()
 		n1.events <- tables
 		synctest.Wait()
-		want(t, "replacement", w.take("n1")[:4], []string{
+		want(t, "replacement", w.take("n1")[:5], []string{
+			"5.000 n1 remove 10.0.0.100/32 on 2",
 			"5.000 n1 close eth0 2",
 			"5.000 n1 listen eth0 9 from 10.0.0.1",
-			"5.000 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0",
+			"5.000 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0 times=1",
 			"5.000 n1 set 10.0.0.100/32 on 9",
 		})
 		n1.mutex.Lock()
@@ -240,7 +241,7 @@ func TestAddressRemovedByAnotherHandIsPutBack(t *testing.T) {
 		n1.events <- netif.AddressRemoved{Address: address}
 		synctest.Wait()
 		want(t, "restoring", w.take("10.0.0.100"), []string{
-			"5.000 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0",
+			"5.000 n1 log virtual address was removed by another's hand instance=VI address=10.0.0.100/32 interface=eth0 times=1",
 			"5.000 n1 set 10.0.0.100/32 on 2",
 			"5.000 n1 announce 10.0.0.100 x5 on eth0",
 		})

@@ -79,8 +79,11 @@ func Run(ctx context.Context, o Options) error {
 
 	events := make(chan netif.Event, eventsMax)
 	parts.Go(func() {
+		var losses throttle
 		err := kernel.Watch(partsCtx, events, func(err error) {
-			o.Logger.Warn("watch of interfaces interrupted", "error", err)
+			if since, _, log := losses.count(time.Now(), err.Error()); log {
+				o.Logger.Warn("watch of interfaces interrupted", "times", since, "error", err)
+			}
 		})
 		if err != nil {
 			fail(err)

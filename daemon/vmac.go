@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"takeover/daemon/config"
 	"takeover/daemon/netif"
@@ -12,8 +13,9 @@ import (
 // vmac is an interface that vipd makes: the macvlan of a virtual router MAC.
 type vmac struct {
 	parent   *attachment
-	settings netif.VMAC // Parent and LinkLocal are filled in when it is made
+	settings netif.VMAC // Parent and LinkLocal are as it was made last
 	is6      bool
+	index    int // of what was made; 0: nothing was
 }
 
 // vmacOf is the interface for a virtual router MAC address that an instance
@@ -33,25 +35,36 @@ func (l *loop) vmacOf(i config.Instance, parent *attachment) *attachment {
 }
 
 // ensure makes the interface of a virtual router MAC where the one below is
-// there, and notes it.
-func (l *loop) ensure(a *attachment) error {
-	if a.vmac == nil || a.vmac.parent.link.Index == 0 || a.link.Index != 0 {
+// there, and notes it. What a predecessor left is looked through, and it
+// follows the link-local address of the one below.
+func (l *loop) ensure(now time.Time, a *attachment) error {
+	v := a.vmac
+	if v == nil || v.parent.link.Index == 0 {
 		return nil
 	}
-	settings := a.vmac.settings
-	settings.Parent = a.vmac.parent.link.Index
-	if a.vmac.is6 {
-		settings.LinkLocal, _ = a.vmac.parent.primary(true, true)
+	before, settings := v.settings, v.settings
+	settings.Parent = v.parent.link.Index
+	if address, found := v.parent.primary(true, true); v.is6 && found {
+		settings.LinkLocal = address
+	}
+	isMade := v.index != 0 && v.index == a.link.Index
+	if isMade && settings.Parent == before.Parent && settings.LinkLocal == before.LinkLocal {
+		return nil
 	}
 	link, err := l.network.ensureVMAC(settings)
 	if err != nil {
 		return err
 	}
-	l.relink(a, link)
+	v.settings, v.index = settings, link.Index
+	l.relink(now, a, link)
+	if isMade && before.LinkLocal.IsValid() && before.LinkLocal != settings.LinkLocal {
+		former := netif.Address{Index: link.Index, Prefix: netip.PrefixFrom(before.LinkLocal, linkLocalBits)}
+		err = errorAt(l.network.remove([]netif.Address{former}), 0)
+	}
 	if settings.LinkLocal.IsValid() {
 		a.addressSet(netip.PrefixFrom(settings.LinkLocal, linkLocalBits))
 	}
-	return nil
+	return err
 }
 
 // linkLocalBits is the length of the link-local prefix (RFC 4291 §2.5.6).

@@ -185,7 +185,7 @@ func FuzzMessages(f *testing.F) {
 		f.Add(appendAddressRequest(nil, what, 7, Address{Index: 2, Prefix: netip.MustParsePrefix("fd00::1/64")}))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		known := knownFrom(nil)
+		known := knownFrom(Resynchronized{})
 		left := len(b)
 		for m, err := range messages(b) {
 			if err != nil {

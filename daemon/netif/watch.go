@@ -19,7 +19,9 @@ type Event interface{ isEvent() }
 
 type (
 	// Resynchronized is everything as it is now. It is the first event, and
-	// follows whenever events may have been lost.
+	// follows whenever events may have been lost, and when an interface has
+	// another name: who knows interfaces by their names has not heard of the
+	// addresses that it has.
 	Resynchronized struct {
 		Links     []Link
 		Addresses []Address
@@ -96,7 +98,7 @@ func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed
 	if !send(ctx, events, all) {
 		return true, ctx.Err()
 	}
-	known := knownFrom(all.Addresses)
+	known := knownFrom(all)
 	for {
 		datagram, err := s.receive()
 		if err != nil {
@@ -107,6 +109,10 @@ func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed
 				return true, err
 			}
 			event, err := known.event(m)
+			if errors.Is(err, errRenamed) {
+				all, err = k.everything()
+				known, event = knownFrom(all), all
+			}
 			if err != nil {
 				return true, err
 			}
@@ -116,6 +122,9 @@ func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed
 		}
 	}
 }
+
+// errRenamed says that an interface has another name than it was known by.
+var errRenamed = errors.New("an interface was renamed")
 
 // subscription is a socket that the kernel sends its notifications to.
 type subscription struct {
@@ -197,54 +206,72 @@ type place struct {
 	prefix netip.Prefix
 }
 
-// knownAddresses are those that were reported and not removed since.
-type knownAddresses map[place]struct{}
+// reported is what Watch has told of and what has not gone since.
+type reported struct {
+	names     map[int]string // of interfaces, by their index
+	addresses map[place]struct{}
+}
 
-func knownFrom(addresses []Address) knownAddresses {
-	known := make(knownAddresses, len(addresses))
-	for _, a := range addresses {
-		known[place{a.Index, a.Prefix}] = struct{}{}
+func knownFrom(all Resynchronized) reported {
+	k := reported{names: make(map[int]string, len(all.Links)), addresses: make(map[place]struct{}, len(all.Addresses))}
+	for _, l := range all.Links {
+		k.names[l.Index] = l.Name
 	}
-	return known
+	for _, a := range all.Addresses {
+		k.addresses[place{a.Index, a.Prefix}] = struct{}{}
+	}
+	return k
 }
 
 // event is what a notification says; nil when it is nothing new.
-func (known knownAddresses) event(m message) (Event, error) {
+func (k reported) event(m message) (Event, error) {
 	switch m.kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 		l, ok, err := parseLink(m.body)
-		switch {
-		case err != nil || !ok:
+		if err != nil || !ok {
 			return nil, err
-		case m.kind == unix.RTM_DELLINK:
-			return LinkRemoved{Link: l}, nil
 		}
-		return LinkChanged{Link: l}, nil
+		return k.linkEvent(l, m.kind == unix.RTM_NEWLINK)
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
 		a, flags, ok, err := parseAddress(m.body)
 		if err != nil || !ok {
 			return nil, err
 		}
-		return known.addressEvent(a, m.kind == unix.RTM_NEWADDR && isUsable(flags)), nil
+		return k.addressEvent(a, m.kind == unix.RTM_NEWADDR && isUsable(flags)), nil
 	case unix.NLMSG_ERROR:
 		return nil, errorOf(m.body)
 	}
 	return nil, nil
 }
 
+// linkEvent fails with errRenamed where an event of one interface is not
+// enough.
+func (k reported) linkEvent(l Link, isThere bool) (Event, error) {
+	name, is := k.names[l.Index]
+	switch {
+	case !isThere:
+		delete(k.names, l.Index)
+		return LinkRemoved{Link: l}, nil
+	case is && name != l.Name:
+		return nil, errRenamed
+	}
+	k.names[l.Index] = l.Name
+	return LinkChanged{Link: l}, nil
+}
+
 // addressEvent returns nil for an address that cannot be used yet, and for
 // news of one that is known: a lease that was renewed.
-func (known knownAddresses) addressEvent(a Address, usable bool) Event {
+func (k reported) addressEvent(a Address, usable bool) Event {
 	at := place{a.Index, a.Prefix}
-	_, is := known[at]
+	_, is := k.addresses[at]
 	switch {
 	case is == usable:
 		return nil
 	case usable:
-		known[at] = struct{}{}
+		k.addresses[at] = struct{}{}
 		return AddressSet{Address: a}
 	}
-	delete(known, at)
+	delete(k.addresses, at)
 	return AddressRemoved{Address: a}
 }
 

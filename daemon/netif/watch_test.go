@@ -2,6 +2,7 @@ package netif
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 )
 
@@ -58,9 +59,11 @@ func TestLiveWatchFollowsAnInterface(t *testing.T) {
 	})
 	before := h.link("a").Index
 	h.run("ip link set dev a name c")
-	w.await("renamed", func(e Event) bool {
-		c, is := e.(LinkChanged)
-		return is && c.Link.Name == "c" && c.Link.Index == before
+	w.await("renamed, with its addresses", func(e Event) bool {
+		r, is := e.(Resynchronized)
+		isNamed := func(l Link) bool { return l.Name == "c" && l.Index == before }
+		return is && slices.ContainsFunc(r.Links, isNamed) &&
+			slices.Contains(r.Addresses, Address{Index: before, Prefix: address})
 	})
 	h.run("ip link del c")
 	w.await("its address removed", func(e Event) bool {

@@ -25,7 +25,9 @@ func setOptions(fd int, options ...option) error {
 }
 
 // sending are the options of a VRRP socket that sends: TTL 255 to the group
-// (RFC 9568 §5.1.1.3, §5.1.2.3) and nothing back to this host.
+// (RFC 9568 §5.1.1.3, §5.1.2.3) and nothing back to this host. A transparent
+// socket (ip(7)) can also send from an address that was just removed: an Active
+// then says priority 0 from where it has advertised.
 func sending(is4 bool, unicastTTL uint8) []option {
 	if is4 {
 		return []option{
@@ -34,6 +36,7 @@ func sending(is4 bool, unicastTTL uint8) []option {
 			{"multicast all", unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0},
 			{"ttl", unix.IPPROTO_IP, unix.IP_TTL, int(unicastTTL)},
 			{"type of service", unix.IPPROTO_IP, unix.IP_TOS, trafficClass},
+			{"transparent", unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1},
 		}
 	}
 	return []option{
@@ -44,6 +47,7 @@ func sending(is4 bool, unicastTTL uint8) []option {
 		{"multicast all", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0},
 		{"unicast hops", unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, int(unicastTTL)},
 		{"traffic class", unix.IPPROTO_IPV6, unix.IPV6_TCLASS, trafficClass},
+		{"transparent", unix.IPPROTO_IPV6, unix.IPV6_TRANSPARENT, 1},
 	}
 }
 
