@@ -24,6 +24,7 @@ type attachment struct {
 	carried   []*virtual              // the virtual addresses that are set here
 	carriedBy map[netip.Addr]*virtual // the same
 	trackers  []*instance             // those whose state or priority depends on it
+	isStale   bool                    // its addresses were announced with a former hardware address
 	garp, gna *pace                   // of its announcements; nil: they are not kept apart
 	refusals  throttle                // of packets that belong to no instance here
 	failures  throttle                // of making and opening

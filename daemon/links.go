@@ -83,7 +83,7 @@ func (l *loop) linkChanged(now time.Time, link netif.Link) {
 	if renamed := l.byIndex(link.Index); renamed != nil && renamed.name != link.Name {
 		l.linkRemoved(now, renamed)
 	}
-	if a, known := l.attachments[link.Name]; known {
+	if a, known := l.attachments[link.Name]; known && !a.isOld(link) {
 		l.relink(now, a, link)
 		l.refresh(now, a)
 	}
@@ -106,6 +106,7 @@ func (l *loop) relink(now time.Time, a *attachment, link netif.Link) {
 		a.close()
 	} else if !slices.Equal(a.link.Hardware, link.Hardware) {
 		a.close()
+		a.isStale = true
 	}
 	isBack := link.Running && !a.link.Running
 	a.link = link
@@ -172,6 +173,21 @@ func (l *loop) refresh(now time.Time, a *attachment) {
 	for _, i := range a.trackers {
 		i.setState(interfaceName(a.name), stateOf(a.fault() == ""))
 		l.judge(now, i)
+	}
+	l.announceAnew(now, a)
+}
+
+// announceAnew tells the neighbours of another hardware address. What is
+// announced may be set once more for that, which changes nothing.
+func (l *loop) announceAnew(now time.Time, a *attachment) {
+	if !a.isStale || a.announcer == nil {
+		return
+	}
+	a.isStale = false
+	for _, v := range a.carried {
+		if v.owner.state() == vrrp.Active {
+			l.step(now, v.owner, vrrp.AddressLost{Address: v.prefix.Addr()})
+		}
 	}
 }
 

@@ -1,10 +1,10 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -366,19 +366,22 @@ type frame struct {
 	advertisement bool
 	vrid          uint8 // of an advertisement
 	priority      uint8
-	address       netip.Addr // that is announced
+	source        netip.Addr       // of an advertisement
+	address       netip.Addr       // that is announced
+	hardware      net.HardwareAddr // that it comes from; an announcement must say the same
 }
 
 // capture observes the ports of the switch.
 type capture struct {
 	mutex  sync.Mutex
+	ports  map[int]int // the nodes, by the index of the switch's port
 	frames []frame
 	more   chan struct{} // closed and replaced at every frame
 }
 
 // capture starts observing, until the test ends.
 func (l *lab) capture(nodes int) *capture {
-	c := &capture{more: make(chan struct{})}
+	c := &capture{ports: make(map[int]int), more: make(chan struct{})}
 	fd := make(chan int)
 	go func() {
 		// The thread is in another namespace from here on, and is thrown away.
@@ -389,26 +392,33 @@ func (l *lab) capture(nodes int) *capture {
 	if socket < 0 {
 		l.t.FailNow()
 	}
-	ports := map[int]int{}
 	for n := 1; n <= nodes; n++ {
-		text := l.output("netns", "exec", l.names+"switch", "cat", fmt.Sprintf("/sys/class/net/p%d/ifindex", n))
-		index, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		ports[index] = n
+		l.observe(c, "p"+strconv.Itoa(n), n)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			c.read(socket, ports)
+			c.read(socket)
 		}
 		unix.Close(socket)
 	}()
 	l.t.Cleanup(func() { cancel(); <-done })
 	return c
+}
+
+// observe has what comes from a port of the switch counted as the node's.
+func (l *lab) observe(c *capture, port string, node int) {
+	l.t.Helper()
+	text := l.output("netns", "exec", l.names+"switch", "cat", "/sys/class/net/"+port+"/ifindex")
+	index, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.ports[index] = node
 }
 
 // captureBufferBytes holds the announcements of some hundred addresses, while
@@ -445,7 +455,7 @@ func openCapture(t testing.TB, namespace string) int {
 }
 
 // read reads one frame, or gives up after the socket's timeout.
-func (c *capture) read(fd int, ports map[int]int) {
+func (c *capture) read(fd int) {
 	var data [2048]byte
 	var control [128]byte
 	n, cn, _, from, err := unix.Recvmsg(fd, data[:], control[:], 0)
@@ -456,14 +466,14 @@ func (c *capture) read(fd int, ports map[int]int) {
 	if !ok || address.Pkttype == unix.PACKET_OUTGOING {
 		return
 	}
-	node, isPort := ports[address.Ifindex]
 	f, relevant := parseFrame(data[:n])
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	node, isPort := c.ports[address.Ifindex]
 	if !isPort || !relevant {
 		return
 	}
 	f.node, f.at = node, timestamp(control[:cn])
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
 	c.frames = append(c.frames, f)
 	close(c.more)
 	c.more = make(chan struct{})
@@ -476,24 +486,6 @@ func timestamp(control []byte) time.Time {
 	}
 	b := messages[0].Data
 	return time.Unix(int64(binary.NativeEndian.Uint64(b)), int64(binary.NativeEndian.Uint64(b[8:])))
-}
-
-func parseFrame(b []byte) (frame, bool) {
-	const ethernet = 14
-	switch {
-	case len(b) >= ethernet+20+8 && b[12] == 8 && b[13] == 0 && (b[ethernet+9] == 112 || b[ethernet+9] == 51):
-		source := netip.AddrFrom4([4]byte(b[ethernet+12:]))
-		destination := netip.AddrFrom4([4]byte(b[ethernet+16:]))
-		payload := b[ethernet+20 : ethernet+int(binary.BigEndian.Uint16(b[ethernet+2:]))]
-		if b[ethernet+9] == 51 { // AH
-			payload = payload[min(headerBytesAH, len(payload)):]
-		}
-		a, err := vrrp.Decode(payload, source, destination)
-		return frame{advertisement: true, vrid: a.VRID, priority: a.Priority}, err == nil
-	case len(b) >= ethernet+28 && b[12] == 8 && b[13] == 6 && bytes.Equal(b[28:32], b[38:42]):
-		return frame{address: netip.AddrFrom4([4]byte(b[28:]))}, true
-	}
-	return frame{}, false
 }
 
 // mark is a place in what was captured. From there on the canary counts.

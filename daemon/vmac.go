@@ -16,6 +16,9 @@ type vmac struct {
 	settings netif.VMAC // Parent and LinkLocal are as it was made last
 	is6      bool
 	index    int // of what was made; 0: nothing was
+	// isComing says that it was made just now, and that the kernel's news of
+	// that, how it was before it was up, are still to be heard.
+	isComing bool
 }
 
 // vmacOf is the interface for a virtual router MAC address that an instance
@@ -55,6 +58,7 @@ func (l *loop) ensure(now time.Time, a *attachment) error {
 	if err != nil {
 		return err
 	}
+	v.isComing = link.Index != a.link.Index && link.Running
 	v.settings, v.index = settings, link.Index
 	l.relink(now, a, link)
 	if isMade && before.LinkLocal.IsValid() && before.LinkLocal != settings.LinkLocal {
@@ -65,6 +69,16 @@ func (l *loop) ensure(now time.Time, a *attachment) error {
 		a.addressSet(netip.PrefixFrom(settings.LinkLocal, linkLocalBits))
 	}
 	return err
+}
+
+// isOld reports whether news of an interface are older than what was seen when
+// it was made.
+func (a *attachment) isOld(news netif.Link) bool {
+	if a.vmac == nil || !a.vmac.isComing || news.Index != a.link.Index {
+		return false
+	}
+	a.vmac.isComing = !news.Running
+	return a.vmac.isComing
 }
 
 // linkLocalBits is the length of the link-local prefix (RFC 4291 §2.5.6).
