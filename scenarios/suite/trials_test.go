@@ -153,7 +153,7 @@ func (t *trials) quiet(ctx context.Context, e expectation) *suite.Result {
 		Skip(err.Error())
 	}
 	Expect(err).NotTo(HaveOccurred())
-	if result.Busy() {
+	if result.Busy() || isBusy(result) && !t.mayRepeat() {
 		Skip("the machine was too busy: " + result.Judgement.Findings[0].Text)
 	}
 	return result
