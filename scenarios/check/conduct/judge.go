@@ -2,6 +2,7 @@ package conduct
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"takeover/scenarios/history"
@@ -41,7 +42,11 @@ const (
 type Finding struct {
 	At   time.Duration
 	Rule Rule
+	Host string // the router; of two Actives the lesser one; empty for all
 	Text string
+	// Event is the ID of the event that showed it, where it came from a
+	// history; else 0.
+	Event int
 }
 
 func (f Finding) String() string {
@@ -66,7 +71,8 @@ type Limits struct {
 }
 
 // Judge follows one virtual router of several routers, that are named by their
-// index in the cluster. It keeps the first broken rule. The rules:
+// index in the cluster. It keeps the first time that a router breaks a rule. The
+// rules:
 //
 //   - A Backup whose Active_Down_Timer has ended becomes Active at that moment,
 //     not earlier and not later. The timer is set by what it read. (early, late)
@@ -91,7 +97,8 @@ type Judge struct {
 	routers []router
 	links   []link // from*len(routers) + to
 	settled bool
-	finding *Finding
+	// findings are the broken rules, each once for a router.
+	findings []Finding
 }
 
 type router struct {
@@ -151,11 +158,25 @@ func NewJudge(cluster history.Cluster, limits Limits) *Judge {
 }
 
 // Finding is the first broken rule, or nil.
-func (j *Judge) Finding() *Finding { return j.finding }
+func (j *Judge) Finding() *Finding {
+	if len(j.findings) == 0 {
+		return nil
+	}
+	return &j.findings[0]
+}
 
-func (j *Judge) broken(at time.Duration, rule Rule, format string, args ...any) {
-	if j.finding == nil {
-		j.finding = &Finding{at, rule, fmt.Sprintf(format, args...)}
+// Findings are the broken rules in the order in which they were noticed. What
+// follows the first one may follow from it.
+func (j *Judge) Findings() []Finding { return j.findings }
+
+// broken notes that r broke a rule; nil stands for all.
+func (j *Judge) broken(at time.Duration, r *router, rule Rule, format string, args ...any) {
+	host := ""
+	if r != nil {
+		host = r.name
+	}
+	if !slices.ContainsFunc(j.findings, func(f Finding) bool { return f.Host == host && f.Rule == rule }) {
+		j.findings = append(j.findings, Finding{At: at, Rule: rule, Host: host, Text: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -179,7 +200,7 @@ func (j *Judge) Stopped(m Moment, i int) {
 	j.settle(m.At)
 	r := &j.routers[i]
 	if r.state != Initialize || r.holds {
-		j.broken(m.At, RuleCause, "%s ended as %s", r.name, r.state)
+		j.broken(m.At, r, RuleCause, "%s ended as %s", r.name, r.state)
 	}
 	r.running, r.stopping, r.state = false, false, Initialize
 }
@@ -223,7 +244,7 @@ func (j *Judge) Sent(m Moment, i, priority int) {
 	r := &j.routers[i]
 	if priority == 0 {
 		if !r.farewell && (!r.stopping || r.state != Active) {
-			j.broken(m.At, RuleAdvert, "priority 0 in the name of %s, which is %s and goes on", r.name, r.state)
+			j.broken(m.At, r, RuleAdvert, "priority 0 in the name of %s, which is %s and goes on", r.name, r.state)
 		}
 		r.farewell, r.goodbye = false, true
 		return
@@ -233,11 +254,11 @@ func (j *Judge) Sent(m Moment, i, priority int) {
 		j.checkSilence(m, r)
 	case Backup:
 		if m.Local+j.limits.Grain < r.due {
-			j.broken(m.At, RuleAdvert, "%s advertised as Backup, %s before its timer ended", r.name, r.due-m.Local)
+			j.broken(m.At, r, RuleAdvert, "%s advertised as Backup, %s before its timer ended", r.name, r.due-m.Local)
 		}
 	case Initialize:
 		if r.priority != priorityOwner || !r.running {
-			j.broken(m.At, RuleAdvert, "%s advertised in Initialize", r.name)
+			j.broken(m.At, r, RuleAdvert, "%s advertised in Initialize", r.name)
 		}
 	}
 	r.sent, r.renewed = m.Local, m.Local
@@ -280,22 +301,22 @@ func (j *Judge) Changed(m Moment, i int, to State) {
 	j.settle(m.At)
 	r := &j.routers[i]
 	if j.settled {
-		j.broken(m.At, RuleFlap, "%s went from %s to %s though all had settled", r.name, r.state, to)
+		j.broken(m.At, r, RuleFlap, "%s went from %s to %s though all had settled", r.name, r.state, to)
 	}
 	switch to {
 	case Active:
 		j.becameActive(m, r)
 	case Backup:
 		if r.state == Active && r.yieldTo < 0 {
-			j.broken(m.At, RuleCause, "%s gave up though it heard no better one", r.name)
+			j.broken(m.At, r, RuleCause, "%s gave up though it heard no better one", r.name)
 		}
 		r.due = m.Local + r.down
 	case Initialize:
 		if !r.stopping {
-			j.broken(m.At, RuleCause, "%s went to Initialize by itself", r.name)
+			j.broken(m.At, r, RuleCause, "%s went to Initialize by itself", r.name)
 		}
 		if r.state == Active && !r.goodbye {
-			j.broken(m.At, RuleAdvert, "%s ended as Active without priority 0", r.name)
+			j.broken(m.At, r, RuleAdvert, "%s ended as Active without priority 0", r.name)
 		}
 	}
 	r.state, r.yieldTo = to, -1
@@ -304,13 +325,13 @@ func (j *Judge) Changed(m Moment, i int, to State) {
 func (j *Judge) becameActive(m Moment, r *router) {
 	switch {
 	case r.state == Initialize && r.priority != priorityOwner:
-		j.broken(m.At, RuleCause, "%s became Active at once, and is not the owner", r.name)
+		j.broken(m.At, r, RuleCause, "%s became Active at once, and is not the owner", r.name)
 	case r.state == Backup && m.Local+j.limits.Grain < r.due:
-		j.broken(m.At, RuleEarly, "%s took over %s before its timer ended", r.name, r.due-m.Local)
+		j.broken(m.At, r, RuleEarly, "%s took over %s before its timer ended", r.name, r.due-m.Local)
 	case r.state == Backup && m.Local > max(r.due, r.resumed)+j.limits.Grain:
-		j.broken(m.At, RuleLate, "%s took over %s after its timer had ended", r.name, m.Local-r.due)
+		j.broken(m.At, r, RuleLate, "%s took over %s after its timer had ended", r.name, m.Local-r.due)
 	case r.sent+j.limits.Grain < m.Local:
-		j.broken(m.At, RuleAdvert, "%s took over without an advertisement", r.name)
+		j.broken(m.At, r, RuleAdvert, "%s took over without an advertisement", r.name)
 	}
 	r.activeAt, r.goodbye = m.At, false
 }
@@ -323,7 +344,7 @@ func (j *Judge) Held(m Moment, i int, holds bool) {
 	}
 	if holds {
 		if !r.running {
-			j.broken(m.At, RuleAddress, "%s got the address though it does not run", r.name)
+			j.broken(m.At, r, RuleAddress, "%s got the address though it does not run", r.name)
 		}
 		r.renewed = m.Local
 	} else {
@@ -373,12 +394,12 @@ func (j *Judge) Settled(at time.Duration) {
 		}
 	}
 	if len(actives) != 1 {
-		j.broken(at, RuleLive, "%d are Active after the healing: %v", len(actives), actives)
+		j.broken(at, nil, RuleLive, "%d are Active after the healing: %v", len(actives), actives)
 		return
 	}
 	for i := range j.routers {
 		if r := &j.routers[i]; r.preempt && r.priority > active.priority {
-			j.broken(at, RuleLive, "%s is Active, but %s outranks it and preempts", active.name, r.name)
+			j.broken(at, active, RuleLive, "%s is Active, but %s outranks it and preempts", active.name, r.name)
 		}
 	}
 }
@@ -401,13 +422,13 @@ func (j *Judge) End(at time.Duration, local []time.Duration) {
 func (j *Judge) checkDone(m Moment, r *router) {
 	switch {
 	case r.yieldTo >= 0:
-		j.broken(m.At, RuleYield, "%s is Active though it heard %s, which outranks it", r.name, j.routers[r.yieldTo].name)
+		j.broken(m.At, r, RuleYield, "%s is Active though it heard %s, which outranks it", r.name, j.routers[r.yieldTo].name)
 	case r.state == Backup && m.Local > max(r.due, r.resumed)+j.limits.Grain:
-		j.broken(m.At, RuleLate, "%s is Backup, but its timer ended %s ago", r.name, m.Local-r.due)
+		j.broken(m.At, r, RuleLate, "%s is Backup, but its timer ended %s ago", r.name, m.Local-r.due)
 	case r.state != Active && r.holds && r.running:
-		j.broken(m.At, RuleAddress, "%s has the address as %s", r.name, r.state)
+		j.broken(m.At, r, RuleAddress, "%s has the address as %s", r.name, r.state)
 	case r.state == Active && !r.holds && m.Local > r.resumed+j.limits.Grain:
-		j.broken(m.At, RuleAddress, "%s is Active and lacks the address", r.name)
+		j.broken(m.At, r, RuleAddress, "%s is Active and lacks the address", r.name)
 	case r.state == Active:
 		j.checkSilence(m, r)
 	}
@@ -416,7 +437,7 @@ func (j *Judge) checkDone(m Moment, r *router) {
 // checkSilence wants an Active to have advertised in time.
 func (j *Judge) checkSilence(m Moment, r *router) {
 	if m.Local > max(r.sent+r.interval, r.resumed)+j.limits.Grain {
-		j.broken(m.At, RuleAdvert, "%s is Active and has not advertised for %s", r.name, m.Local-r.sent)
+		j.broken(m.At, r, RuleAdvert, "%s is Active and has not advertised for %s", r.name, m.Local-r.sent)
 	}
 }
 
@@ -427,7 +448,7 @@ func (j *Judge) checkLeft(m Moment, r *router) {
 		return
 	}
 	if g := j.limits.Guardian; g >= 0 && !r.running && m.At > r.leftAt.At+g+j.limits.Grain {
-		j.broken(m.At, RuleAddress, "%s crashed %s ago, and its guardian left the address", r.name, m.At-r.leftAt.At)
+		j.broken(m.At, r, RuleAddress, "%s crashed %s ago, and its guardian left the address", r.name, m.At-r.leftAt.At)
 	}
 	j.checkLease(m, r)
 }
@@ -437,7 +458,7 @@ func (j *Judge) checkLease(m Moment, r *router) {
 		return
 	}
 	if over := m.Local - r.renewed - j.limits.Lease; over > j.limits.Grain {
-		j.broken(m.At, RuleAddress, "%s does not run, and its lease ended %s ago", r.name, over)
+		j.broken(m.At, r, RuleAddress, "%s does not run, and its lease ended %s ago", r.name, over)
 	}
 }
 

@@ -38,7 +38,7 @@ func (j *Judge) settle(at time.Duration) {
 			}
 			from := max(better.activeAt, better.moved, lesser.moved, lesser.zeroRead, l.since)
 			if at-from > gap {
-				j.broken(at, RuleSafety, "%s and %s were both Active for %s, %s more than %s could know of it",
+				j.broken(at, lesser, RuleSafety, "%s and %s were both Active for %s, %s more than %s could know of it",
 					better.name, lesser.name, at-max(better.activeAt, lesser.activeAt), at-from-gap, lesser.name)
 			}
 		}

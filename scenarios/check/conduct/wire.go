@@ -1,103 +1,258 @@
 package conduct
 
-import "takeover/scenarios/history"
+import (
+	"time"
+
+	"takeover/scenarios/history"
+)
 
 // Wire judges a history by the advertisements that were captured at the hosts'
-// ports, as live trials have it. A router is Active from its first
-// advertisement until a better one reaches it, or it says priority 0; it is
-// Backup from when its daemon says so after its start; it is not judged from
-// when its daemon ends or says Initialize until then. So the rules early, late
-// and advert are judged, and with them that nobody is Active beside a better
-// one that it hears.
+// ports, as live trials have it, and returns each rule's first breach by each
+// router. A router is Backup from when its daemon says so after its start, and
+// Active from its first advertisement until a better one reaches it or it says
+// priority 0. So the rules early, late, advert and yield are judged, and with
+// them that nobody is Active beside a better one that it hears.
 //
 // Limits.Grain is what observing and the machine may cost, either way. Routers
-// do not change their priorities, nor delay their start or their preemption.
-func Wire(events []history.Event, cluster history.Cluster, limits Limits) *Finding {
-	w := wire{newReplay(cluster, limits), map[int]Moment{}}
+// are taken not to change their priorities, nor to delay their start or their
+// preemption: leave out the events of those that do.
+//
+// From a fault that ends a router's process, or that the router may know of, to
+// where it says that it is Backup again, it is not judged; neither is it after
+// an advertisement that is not understood here, or from a stranger, for it may
+// have taken that in. A pause is followed: what arrives meanwhile is read at
+// its end.
+func Wire(events []history.Event, cluster history.Cluster, limits Limits) []Finding {
+	w := wire{replay: newReplay(cluster, limits), seats: make([]seat, len(cluster.Nodes))}
 	var last Moment
-	for _, event := range history.Sorted(events) {
-		if i, known := w.index[event.Host]; known {
-			last = Moment{event.At, event.At}
-			w.take(last, i, event.Body)
+	for _, event := range inEffect(events) {
+		i, known := w.index[event.Host]
+		if !known {
+			continue
 		}
+		last = Moment{event.At, event.At}
+		w.take(last, i, event.Body)
+		w.note(event.ID)
 	}
 	for i := range w.judge.routers {
-		w.judge.checkDone(last, &w.judge.routers[i])
+		if r := &w.judge.routers[i]; !r.paused {
+			w.judge.checkDone(last, r)
+		}
 	}
-	return w.judge.Finding()
+	return w.judge.findings
+}
+
+// inEffect are the events in the order of time, with the end of a pause where
+// it took effect.
+func inEffect(events []history.Event) []history.Event {
+	moved := make([]history.Event, len(events))
+	for i, event := range events {
+		if end, ok := event.Body.(history.FaultEnd); ok && effectOf(end.Fault) == pauses {
+			event.At -= end.Took
+		}
+		moved[i] = event
+	}
+	return history.Sorted(moved)
+}
+
+// effect is what a fault of a host means to the judging of its router.
+type effect uint8
+
+const (
+	silences effect = iota // the router is not judged until it says that it is Backup
+	none                   // it goes on, and is told of nothing but by what it reads
+	pauses                 // it stands still
+	stops                  // it ends in order
+)
+
+// effectOf is that of a live trial's fault. Of one that is not known here the
+// router may know anything.
+func effectOf(fault string) effect {
+	switch fault {
+	case "nginx-killed", "web-fails", "script-fails",
+		"adverts-dropped", "one-way-loss", "partition", "mtu-hole", "mac-moved", "mac-forgotten",
+		"guardian-killed": // where the router ends with it, that is seen
+		return none
+	case "daemon-paused", "host-frozen":
+		return pauses
+	case "daemon-stopped":
+		return stops
+	}
+	return silences
 }
 
 type wire struct {
 	replay
-	yielded map[int]Moment // when an Active heard a better one
+	seats []seat
+}
+
+// seat is what is known of a router beyond what the judge knows.
+type seat struct {
+	paused  bool
+	waiting []history.Advert // arrived in a pause
+	// yielded is when an Active heard a better one, to; its own may have been on
+	// the way out.
+	yielded time.Duration
+	to      string
+}
+
+// note gives new findings the event that showed them.
+func (w *wire) note(event int) {
+	for i := range w.judge.findings {
+		if f := &w.judge.findings[i]; f.Event == 0 {
+			f.Event = event
+		}
+	}
 }
 
 func (w *wire) take(m Moment, i int, body history.Body) {
 	r := &w.judge.routers[i]
 	switch b := body.(type) {
 	case history.Advert:
-		if b.VRID != w.cluster.VRID || b.Problem != "" || r.state == Initialize {
-			return
-		}
-		if b.Direction == history.ToHost {
-			w.reads(m, i, b)
-		} else if w.cluster.Nodes[i].Sent(b) {
-			w.sends(m, i, b.Priority)
-		}
+		w.captured(m, i, b)
 	case history.Transition:
 		switch to := stateNamed(b.To); {
 		case to == Initialize:
 			w.leave(m, i)
-		case to == Backup && r.state == Initialize:
+		case to == Backup && r.state == Initialize && r.priority != priorityOwner:
+			w.seats[i] = seat{}
 			w.judge.Started(m, i)
 			w.judge.Changed(m, i, Backup)
 		}
 	case history.ProcessExit:
 		if b.Name == w.cluster.Nodes[i].Subject {
-			w.leave(m, i)
+			w.exits(m, i)
 		}
 	case history.FaultStart:
-		switch b.Fault {
-		case "daemon-killed", "worker-killed", "guardian-killed":
-			w.leave(m, i)
+		w.suffers(m, i, effectOf(b.Fault))
+	case history.FaultEnd:
+		if effectOf(b.Fault) == pauses {
+			w.resumes(m, i)
 		}
-	case history.Trial, history.Phase, history.FaultArmed, history.FaultEnd, history.ARP, history.NA, history.Address, history.Link,
+	case history.Trial, history.Phase, history.FaultArmed, history.ARP, history.NA, history.Address, history.Link,
 		history.Neighbour, history.Probe, history.Owners, history.ProcessStart, history.Canary, history.Note:
 	}
 }
 
-func (w *wire) sends(m Moment, i, priority int) {
-	r := &w.judge.routers[i]
+// captured takes in an advertisement at the host's port.
+func (w *wire) captured(m Moment, i int, a history.Advert) {
+	if a.VRID != w.cluster.VRID || w.judge.routers[i].state == Initialize {
+		return
+	}
+	from := w.sender(a)
+	own := a.Direction == history.FromHost
 	switch {
-	case priority == 0:
+	case a.Problem != "" || from < 0 || own && from != i:
 		w.leave(m, i)
-	case r.state == Active:
-		w.judge.Sent(m, i, priority)
-	case w.yielded[i].Local > 0 && m.Local <= w.yielded[i].Local+w.judge.limits.Grain:
-		// It was on its way out when the better one came in.
+	case own:
+		w.sends(m, i, a.Priority)
+	case w.seats[i].paused:
+		w.seats[i].waiting = append(w.seats[i].waiting, a)
 	default:
-		w.judge.checkDone(m, r)
-		w.judge.Sent(m, i, priority)
-		w.judge.Held(m, i, true)
-		w.judge.Changed(m, i, Active)
+		w.reads(m, i, a)
 	}
 }
 
+// sender is whose advertisement it is, or -1.
+func (w *wire) sender(a history.Advert) int {
+	for i, node := range w.cluster.Nodes {
+		if node.Sent(a) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (w *wire) sends(m Moment, i, priority int) {
+	r, s := &w.judge.routers[i], &w.seats[i]
+	grain := w.judge.limits.Grain
+	switch {
+	case priority == 0:
+		w.leave(m, i)
+		return
+	case r.state == Active:
+		w.judge.Sent(m, i, priority)
+		return
+	case m.Local+grain < r.due && s.to != "" && m.At <= s.yielded+grain:
+		return
+	case m.Local+grain < r.due:
+		if s.to != "" {
+			w.judge.broken(m.At, r, RuleYield, "%s advertised as Active %s after it had heard %s, which outranks it",
+				r.name, m.At-s.yielded, s.to)
+		} else {
+			w.judge.broken(m.At, r, RuleEarly, "%s took over %s before its timer ended", r.name, r.due-m.Local)
+		}
+		r.due = m.Local // that was it
+	default:
+		w.judge.checkDone(m, r)
+	}
+	s.to = ""
+	w.judge.Sent(m, i, priority)
+	w.judge.Held(m, i, true)
+	w.judge.Changed(m, i, Active)
+}
+
 func (w *wire) reads(m Moment, i int, a history.Advert) {
-	r := &w.judge.routers[i]
+	r, s := &w.judge.routers[i], &w.seats[i]
+	if to := a.Destination; to.IsValid() && !to.IsMulticast() && to != w.cluster.Nodes[i].Address && to != w.cluster.Nodes[i].LinkLocal {
+		return // for another unicast peer: the switch floods
+	}
 	w.advert(m, i, a)
 	if r.yieldTo >= 0 {
-		w.yielded[i] = m
+		s.yielded, s.to = m.At, w.judge.routers[r.yieldTo].name
 		w.judge.Held(m, i, false)
 		w.judge.Changed(m, i, Backup)
 	}
 }
 
+// suffers begins a fault of the host.
+func (w *wire) suffers(m Moment, i int, e effect) {
+	r := &w.judge.routers[i]
+	switch {
+	case r.state == Initialize || e == none:
+	case e == silences:
+		w.leave(m, i)
+	case e == pauses:
+		w.seats[i].paused = true
+		w.judge.Paused(m, i)
+	case e == stops:
+		w.judge.Stopping(m, i)
+	}
+}
+
+// resumes ends a pause: what waited is read at once.
+func (w *wire) resumes(m Moment, i int) {
+	s := &w.seats[i]
+	if !s.paused {
+		return
+	}
+	w.judge.Resumed(m, i)
+	waiting := s.waiting
+	s.paused, s.waiting = false, nil
+	for _, a := range waiting {
+		w.reads(m, i, a)
+	}
+}
+
+// exits ends a router's process. One that ended in order has said goodbye, or
+// was not Active.
+func (w *wire) exits(m Moment, i int) {
+	r := &w.judge.routers[i]
+	if r.state == Active && r.stopping {
+		w.judge.broken(m.At, r, RuleAdvert, "%s ended as Active without priority 0", r.name)
+	}
+	w.leave(m, i)
+}
+
 // leave ends the judging of a router.
 func (w *wire) leave(m Moment, i int) {
 	r := &w.judge.routers[i]
+	w.seats[i] = seat{}
 	if r.state == Initialize {
 		return
+	}
+	if r.paused {
+		w.judge.Resumed(m, i)
 	}
 	w.judge.Stopping(m, i)
 	if r.state == Active {
