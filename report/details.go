@@ -33,6 +33,9 @@ func details(t Trial, numbered bool, paint func(string) string) []string {
 	for _, f := range t.Judgement.Findings {
 		lines = append(lines, "  "+findingLine(f))
 	}
+	for _, s := range t.Judgement.Skipped {
+		lines = append(lines, "  not judged: "+s.Check+": "+s.Reason)
+	}
 	return lines
 }
 

@@ -88,6 +88,9 @@ type Node struct {
 	// LinkLocal is its IPv6 link-local address, where its advertisements come
 	// from in IPv6 (RFC 9568 §5.1.2.1); invalid in IPv4.
 	LinkLocal netip.Addr `json:"link_local,omitzero"`
+	// Options are those of its configuration, as keepalived.conf calls them,
+	// with which its timers or its priority are not the RFC's alone.
+	Options []string `json:"options,omitempty"`
 }
 
 // Peer is a host that only asks.

@@ -20,7 +20,7 @@ func everyKind() []Event {
 			Started: time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC),
 			Cluster: Cluster{
 				Version: 2, VRID: 51, VIPs: []netip.Addr{vip}, AdvertInterval: time.Second,
-				Nodes:     []Node{{Name: "node1", Address: vip, MAC: "02:00:00:00:00:01", Priority: 100, Preempt: true, Subject: "vipd", LinkLocal: netip.MustParseAddr("fe80::1")}},
+				Nodes:     []Node{{Name: "node1", Address: vip, MAC: "02:00:00:00:00:01", Priority: 100, Preempt: true, Subject: "vipd", LinkLocal: netip.MustParseAddr("fe80::1"), Options: []string{"preempt_delay"}}},
 				Client:    Peer{Name: "client", Address: vip, MAC: "02:00:00:00:00:02"},
 				Check:     &CheckScript{Interval: 1, Timeout: 2, Fall: 3, Rise: 4, Weight: -5},
 				WebServer: "nginx",

@@ -28,6 +28,15 @@ type Finding struct {
 type Judgement struct {
 	Verdict  Verdict   `json:"verdict"`
 	Findings []Finding `json:"findings"`
+	// Skipped is what could not be judged. It speaks neither for nor against
+	// the trial.
+	Skipped []Skip `json:"skipped,omitempty"`
+}
+
+// Skip is what a judge left out.
+type Skip struct {
+	Check  string `json:"check"`
+	Reason string `json:"reason"` // with the host that it concerns, if it is one
 }
 
 // Combine is the verdict over many: one failure fails all, then one

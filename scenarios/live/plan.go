@@ -49,7 +49,8 @@ type Seat struct {
 	Interface string
 	Priority  int
 	Preempt   bool
-	File      string // where Config came from
+	Options   []string // see history.Node
+	File      string   // where Config came from
 	Config    string
 }
 
@@ -138,7 +139,7 @@ func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
 	})
 	seat := Seat{
 		Name: fmt.Sprintf("node%d", number), Interface: instance.Interface,
-		Priority: int(instance.Priority), Preempt: !instance.NoPreempt,
+		Priority: int(instance.Priority), Preempt: !instance.NoPreempt, Options: optionsOf(parsed),
 		File: source.Name, Config: string(source.Text),
 	}
 	if instance.Source.IsValid() && !instance.Source.IsLinkLocalUnicast() {
@@ -146,6 +147,36 @@ func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
 	}
 	return seat, c
 }
+
+// optionsOf are the options that the RFC's timers and the priority don't
+// explain.
+func optionsOf(parsed *config.Config) []string {
+	i := parsed.Instances[0]
+	weighted := func(t config.Tracked) bool { return t.Weight != 0 }
+	var options []string
+	for _, o := range []struct {
+		name string
+		used bool
+	}{
+		{"vrrp_startup_delay", parsed.Global.StartupDelay > 0},
+		{"preempt_delay", i.PreemptDelay > 0},
+		{"down_timer_adverts", i.DownTimerAdverts != 0 && i.DownTimerAdverts != rfcDownTimerAdverts},
+		{"higher_prio_send_advert", i.HigherPrioSendAdvert},
+		{"fast_preempt", i.FastPreempt != config.FastPreemptOff},
+		{"track_interface", slices.ContainsFunc(i.TrackInterfaces, func(t config.TrackInterface) bool { return t.Weight != 0 })},
+		{"track_process", slices.ContainsFunc(i.TrackProcesses, weighted)},
+		{"track_file", slices.ContainsFunc(i.TrackFiles, weighted)},
+		{"track_bfd", len(i.TrackBFDs) > 0},
+	} {
+		if o.used {
+			options = append(options, o.name)
+		}
+	}
+	return options
+}
+
+// rfcDownTimerAdverts is the RFC's (RFC 9568 §6.1).
+const rfcDownTimerAdverts = 3
 
 // checkSending says what a drill cannot build of how the node sends: a virtual
 // MAC address, unicast peers without an address of the node's own, and one that

@@ -150,7 +150,7 @@ func (w *World) cluster() history.Cluster {
 	for i, seat := range p.Cluster.Seats {
 		node := history.Node{
 			Name: seat.Name, Address: seat.Address.Addr(), MAC: w.mac(seat.Name),
-			Priority: seat.Priority, Preempt: seat.Preempt, Subject: w.subjects[i].name,
+			Priority: seat.Priority, Preempt: seat.Preempt, Options: seat.Options, Subject: w.subjects[i].name,
 		}
 		if node.Address.Is6() {
 			node.LinkLocal = w.lab.Host(seat.Name).Links[0].LinkLocal()
