@@ -39,7 +39,8 @@ const (
 	safety       = "safety"
 	liveness     = "liveness"
 	ownership    = "ownership"
-	Timing       = "timing" // how long the takeover took
+	Timing       = "timing"  // how long the takeover took
+	Conduct      = "conduct" // what each daemon did, by what it was told
 )
 
 // Judge gives the verdict on a trial. Events may be in any order. An
@@ -47,35 +48,35 @@ const (
 // complete frame (a trial, its phases, its fault) nothing else is judged
 // either, and the trial fails.
 func Judge(events []history.Event) history.Judgement {
-	findings := findAll(history.Sorted(events))
+	findings, skipped := findAll(history.Sorted(events))
 	verdicts := []history.Verdict{history.Pass}
 	for _, finding := range findings {
 		verdicts = append(verdicts, finding.Verdict)
 	}
-	return history.Judgement{Verdict: history.Combine(verdicts), Findings: findings}
+	return history.Judgement{Verdict: history.Combine(verdicts), Findings: findings, Skipped: skipped}
 }
 
-func findAll(events []history.Event) []history.Finding {
+func findAll(events []history.Event) ([]history.Finding, []history.Skip) {
 	course, err := history.ReadCourse(events)
 	if err != nil {
-		return []history.Finding{fail(completeness, nil, "%v", err)}
+		return []history.Finding{fail(completeness, nil, "%v", err)}, nil
 	}
 	if interrupted, ok := course.Phases[history.PhaseInterrupted]; ok {
 		f := fail(completeness, []int{interrupted.ID}, "the trial was interrupted")
 		f.Verdict = history.Inconclusive
-		return []history.Finding{f}
+		return []history.Finding{f}, nil
 	}
 	if findings := checkFrame(events, course); len(findings) > 0 {
-		return findings
+		return findings, nil
 	}
 	e := newEvidence(events, course)
 	findings := []history.Finding{}
 	for _, judge := range []func(*evidence) []history.Finding{
-		checkCompleteness, checkSafety, checkLiveness, checkOwnership, checkTiming,
+		checkCompleteness, checkSafety, checkLiveness, checkOwnership, checkTiming, checkConduct,
 	} {
 		findings = append(findings, judge(e)...)
 	}
-	return findings
+	return findings, e.skipped()
 }
 
 // evidence is a history with what several judges read from it.
@@ -90,6 +91,7 @@ type evidence struct {
 	owners    []history.Seen[history.Owners]
 	failover  history.Handover
 	reversion history.Handover
+	unjudged  map[string]string // why the conduct of a host is not judged, "" for all
 }
 
 func newEvidence(events []history.Event, course history.Course) *evidence {
@@ -111,6 +113,7 @@ func newEvidence(events []history.Event, course history.Course) *evidence {
 			e.owners = append(e.owners, o)
 		}
 	}
+	e.unjudged = e.findUnjudged()
 	return e
 }
 

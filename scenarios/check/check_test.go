@@ -55,7 +55,7 @@ type spoiled struct {
 }
 
 func TestSpoiledTrials(t *testing.T) {
-	for _, s := range slices.Concat(safetySpoiled(), livenessSpoiled(), ownershipSpoiled(), timingSpoiled(), completenessSpoiled()) {
+	for _, s := range slices.Concat(safetySpoiled(), livenessSpoiled(), ownershipSpoiled(), timingSpoiled(), completenessSpoiled(), conductSpoiled()) {
 		t.Run(s.name, func(t *testing.T) {
 			s.options.Fault = s.fault
 			if s.options.Phase == 0 {

@@ -10,6 +10,8 @@
 //   - ownership: the client's neighbour entry points at the owner, and who
 //     takes over announces it
 //   - timing: the RFC's timers and the observed phase explain the takeover
+//   - conduct: every daemon did what the RFC asks, by what it was told; the
+//     rules are those of package conduct, which the simulator is judged by
 //
 // A bound with a margin means nothing on a machine that was late by more than
 // half of that margin: what depends on it is inconclusive then, whichever way
@@ -19,5 +21,5 @@
 // interval and the standstill always fail.
 //
 // There is no clock and no input or output in here. Of ours it imports only
-// package history.
+// packages history and conduct.
 package check

@@ -37,8 +37,8 @@ func TestScenariosPassInVirtualTime(t *testing.T) {
 			if judgement.Verdict != history.Pass {
 				t.Errorf("%s at phase %g: %v", f.Name(), phase, judgement.Findings)
 			}
-			if finding := conduct.Wire(w.Log().Events(), w.Scenario().Cluster, w.cluster.options.limits()); finding != nil {
-				t.Errorf("%s at phase %g: %s", f.Name(), phase, finding)
+			if findings := conduct.Wire(w.Log().Events(), w.Scenario().Cluster, w.cluster.options.limits()); len(findings) > 0 {
+				t.Errorf("%s at phase %g: %v", f.Name(), phase, findings)
 			}
 			measures, err := report.Analyze(w.Log().Events())
 			if err != nil {
@@ -85,9 +85,9 @@ func TestWireSeesWhatIsWrong(t *testing.T) {
 			number++
 			return c.lost(number)
 		})
-		finding := conduct.Wire(events, w.Scenario().Cluster, w.cluster.options.limits())
-		if finding == nil || finding.Rule != c.want {
-			t.Errorf("%s: %v, want %s", name, finding, c.want)
+		findings := conduct.Wire(events, w.Scenario().Cluster, w.cluster.options.limits())
+		if len(findings) == 0 || findings[0].Rule != c.want {
+			t.Errorf("%s: %v, want %s", name, findings, c.want)
 		}
 	}
 }

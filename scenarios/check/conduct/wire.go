@@ -1,6 +1,7 @@
 package conduct
 
 import (
+	"strings"
 	"time"
 
 	"takeover/scenarios/history"
@@ -65,10 +66,11 @@ const (
 	stops                  // it ends in order
 )
 
-// effectOf is that of a live trial's fault. Of one that is not known here the
-// router may know anything.
+// effectOf is that of a live trial's fault, of which the first word counts. Of
+// one that is not known here the router may know anything.
 func effectOf(fault string) effect {
-	switch fault {
+	kind, _, _ := strings.Cut(fault, " ")
+	switch kind {
 	case "nginx-killed", "web-fails", "script-fails",
 		"adverts-dropped", "one-way-loss", "partition", "mtu-hole", "mac-moved", "mac-forgotten",
 		"guardian-killed": // where the router ends with it, that is seen
@@ -90,8 +92,16 @@ type wire struct {
 type seat struct {
 	paused  bool
 	waiting []history.Advert // arrived in a pause
-	// yielded is when an Active heard a better one, to; its own may have been on
-	// the way out.
+	// begun is the latest thing that can have made the router start, whatever
+	// its daemon says: its process, or a fault that began or ended. started is
+	// what it was when the daemon said that it is Backup, and fresh that nothing
+	// has set its timer since then.
+	begun, started time.Duration
+	fresh          bool
+	// heard is when it last read what set its timer, and ended when its timer
+	// would have ended without that. It may not have read it by then.
+	heard, ended time.Duration
+	// yielded is when an Active heard a better one, to.
 	yielded time.Duration
 	to      string
 }
@@ -115,7 +125,7 @@ func (w *wire) take(m Moment, i int, body history.Body) {
 		case to == Initialize:
 			w.leave(m, i)
 		case to == Backup && r.state == Initialize && r.priority != priorityOwner:
-			w.seats[i] = seat{}
+			w.seats[i] = seat{begun: w.seats[i].begun, started: w.seats[i].begun, fresh: true}
 			w.judge.Started(m, i)
 			w.judge.Changed(m, i, Backup)
 		}
@@ -124,13 +134,17 @@ func (w *wire) take(m Moment, i int, body history.Body) {
 			w.exits(m, i)
 		}
 	case history.FaultStart:
+		w.seats[i].begun = m.At
 		w.suffers(m, i, effectOf(b.Fault))
 	case history.FaultEnd:
+		w.seats[i].begun = m.At - b.Took
 		if effectOf(b.Fault) == pauses {
 			w.resumes(m, i)
 		}
+	case history.ProcessStart:
+		w.seats[i].begun = m.At
 	case history.Trial, history.Phase, history.FaultArmed, history.ARP, history.NA, history.Address, history.Link,
-		history.Neighbour, history.Probe, history.Owners, history.ProcessStart, history.Canary, history.Note:
+		history.Neighbour, history.Probe, history.Owners, history.Canary, history.Note:
 	}
 }
 
@@ -166,6 +180,13 @@ func (w *wire) sender(a history.Advert) int {
 func (w *wire) sends(m Moment, i, priority int) {
 	r, s := &w.judge.routers[i], &w.seats[i]
 	grain := w.judge.limits.Grain
+	due := r.due
+	if s.fresh {
+		due = s.started + r.down
+	}
+	if m.At <= s.heard+grain {
+		due = min(due, s.ended)
+	}
 	switch {
 	case priority == 0:
 		w.leave(m, i)
@@ -173,20 +194,21 @@ func (w *wire) sends(m Moment, i, priority int) {
 	case r.state == Active:
 		w.judge.Sent(m, i, priority)
 		return
-	case m.Local+grain < r.due && s.to != "" && m.At <= s.yielded+grain:
+	case m.Local+grain < due && s.to != "" && m.At <= s.yielded+grain:
 		return
-	case m.Local+grain < r.due:
-		if s.to != "" {
+	case m.Local+grain < due:
+		if s.to != "" && m.At <= s.yielded+r.interval+grain {
 			w.judge.broken(m.At, r, RuleYield, "%s advertised as Active %s after it had heard %s, which outranks it",
 				r.name, m.At-s.yielded, s.to)
 		} else {
-			w.judge.broken(m.At, r, RuleEarly, "%s took over %s before its timer ended", r.name, r.due-m.Local)
+			w.judge.broken(m.At, r, RuleEarly, "%s took over %s before its timer ended", r.name, due-m.Local)
 		}
 		r.due = m.Local // that was it
 	default:
+		r.due = min(r.due, max(due, m.Local))
 		w.judge.checkDone(m, r)
 	}
-	s.to = ""
+	s.to, s.fresh = "", false
 	w.judge.Sent(m, i, priority)
 	w.judge.Held(m, i, true)
 	w.judge.Changed(m, i, Active)
@@ -197,7 +219,17 @@ func (w *wire) reads(m Moment, i int, a history.Advert) {
 	if to := a.Destination; to.IsValid() && !to.IsMulticast() && to != w.cluster.Nodes[i].Address && to != w.cluster.Nodes[i].LinkLocal {
 		return // for another unicast peer: the switch floods
 	}
+	before := r.due
 	w.advert(m, i, a)
+	if r.due != before {
+		if s.fresh {
+			before = s.started + r.down
+		}
+		if m.At > s.heard+w.judge.limits.Grain {
+			s.ended = before
+		}
+		s.heard, s.ended, s.fresh = m.At, min(s.ended, before), false
+	}
 	if r.yieldTo >= 0 {
 		s.yielded, s.to = m.At, w.judge.routers[r.yieldTo].name
 		w.judge.Held(m, i, false)
@@ -247,7 +279,7 @@ func (w *wire) exits(m Moment, i int) {
 // leave ends the judging of a router.
 func (w *wire) leave(m Moment, i int) {
 	r := &w.judge.routers[i]
-	w.seats[i] = seat{}
+	w.seats[i] = seat{begun: w.seats[i].begun}
 	if r.state == Initialize {
 		return
 	}
