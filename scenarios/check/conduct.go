@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"takeover/scenarios/check/conduct"
 	"takeover/scenarios/history"
@@ -12,8 +13,8 @@ import (
 // it was told: the judge that follows the simulator reads the advertisements
 // that were captured at the hosts' ports, from the first to the trial's end. A
 // time may be off by ResidualMax and by the longest that the machine stood
-// still. What is beyond that is inconclusive on a machine that stood still at
-// all, for delays add up.
+// still since the timer in question can have begun. What is beyond that is
+// inconclusive on a machine that was not quiet, for delays add up.
 func checkConduct(e *evidence) []history.Finding {
 	if e.unjudged[everyone] != "" {
 		return nil
@@ -24,15 +25,16 @@ func checkConduct(e *evidence) []history.Finding {
 			judged = append(judged, event)
 		}
 	}
-	busy := e.busiest(history.Window{To: e.course.End})
-	limits := conduct.Limits{Grain: ResidualMax + busy.Body.DelayMax, Guardian: -1}
+	still := func(w history.Window) time.Duration { return e.busiest(w).Body.DelayMax }
+	limits := conduct.Limits{Grain: ResidualMax, Guardian: -1}
 	var findings []history.Finding
-	for _, broken := range conduct.Wire(judged, e.cluster, limits) {
-		f := fail(Conduct, nil, "%s (rule %s)", broken.Text, broken.Rule)
+	for _, broken := range conduct.Wire(judged, e.cluster, limits, still) {
+		f := fail(Conduct, nil, "%s (%s: rule %s)", broken.Text, e.cluster.Node(broken.Host).Subject, broken.Rule)
+		f.Host, f.Rule = broken.Host, string(broken.Rule)
 		if broken.Event > 0 {
 			f.Events = append(f.Events, broken.Event)
 		}
-		if busy.Body.DelayMax > canaryLimit {
+		if busy := e.busiest(conduct.Around(broken.At, e.cluster)); busy.Body.DelayMax > quietMachine {
 			f.Verdict = history.Inconclusive
 			f.Text += "; the machine stood still for " + short(busy.Body.DelayMax)
 			f.Events = append(f.Events, busy.ID)
@@ -41,6 +43,10 @@ func checkConduct(e *evidence) []history.Finding {
 	}
 	return findings
 }
+
+// quietMachine is the canary's delay up to which delays do not add up to
+// ResidualMax.
+const quietMachine = ResidualMax / 5
 
 // everyone stands for all hosts, whose names are not empty.
 const everyone = ""

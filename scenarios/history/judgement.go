@@ -20,6 +20,10 @@ type Finding struct {
 	Verdict Verdict `json:"verdict"` // fail or inconclusive
 	Text    string  `json:"text"`
 	Events  []int   `json:"events"` // IDs of the events that prove it
+	// Host and Rule are given where one host broke one of package conduct's
+	// rules.
+	Host string `json:"host,omitempty"`
+	Rule string `json:"rule,omitempty"`
 }
 
 // Judgement is the verdict on a trial, with all that speaks against it. It

@@ -37,7 +37,7 @@ func TestScenariosPassInVirtualTime(t *testing.T) {
 			if judgement.Verdict != history.Pass {
 				t.Errorf("%s at phase %g: %v", f.Name(), phase, judgement.Findings)
 			}
-			if findings := conduct.Wire(w.Log().Events(), w.Scenario().Cluster, w.cluster.options.limits()); len(findings) > 0 {
+			if findings := conduct.Wire(w.Log().Events(), w.Scenario().Cluster, w.cluster.options.limits(), nil); len(findings) > 0 {
 				t.Errorf("%s at phase %g: %v", f.Name(), phase, findings)
 			}
 			measures, err := report.Analyze(w.Log().Events())
@@ -85,7 +85,7 @@ func TestWireSeesWhatIsWrong(t *testing.T) {
 			number++
 			return c.lost(number)
 		})
-		findings := conduct.Wire(events, w.Scenario().Cluster, w.cluster.options.limits())
+		findings := conduct.Wire(events, w.Scenario().Cluster, w.cluster.options.limits(), nil)
 		if len(findings) == 0 || findings[0].Rule != c.want {
 			t.Errorf("%s: %v, want %s", name, findings, c.want)
 		}

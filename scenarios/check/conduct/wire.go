@@ -14,16 +14,19 @@ import (
 // priority 0. So the rules early, late, advert and yield are judged, and with
 // them that nobody is Active beside a better one that it hears.
 //
-// Limits.Grain is what observing and the machine may cost, either way. Routers
-// are taken not to change their priorities, nor to delay their start or their
-// preemption: leave out the events of those that do.
+// Limits.Grain is what observing may cost, either way; still, if it is not
+// nil, is for how long the machine stood still in a window, which comes on top
+// for what depends on that window. Routers are taken not to change their
+// priorities, nor to delay their start or their preemption: leave out the
+// events of those that do.
 //
 // From a fault that ends a router's process, or that the router may know of, to
 // where it says that it is Backup again, it is not judged; neither is it after
 // an advertisement that is not understood here, or from a stranger, for it may
 // have taken that in. A pause is followed: what arrives meanwhile is read at
-// its end.
-func Wire(events []history.Event, cluster history.Cluster, limits Limits) []Finding {
+// its end. To unicast peers an Active may be heard later than it speaks, for
+// its kernel resolves their addresses first: there the daemon's word counts.
+func Wire(events []history.Event, cluster history.Cluster, limits Limits, still func(history.Window) time.Duration) []Finding {
 	w := wire{replay: newReplay(cluster, limits), seats: make([]seat, len(cluster.Nodes))}
 	var last Moment
 	for _, event := range inEffect(events) {
@@ -32,6 +35,9 @@ func Wire(events []history.Event, cluster history.Cluster, limits Limits) []Find
 			continue
 		}
 		last = Moment{event.At, event.At}
+		if still != nil {
+			w.judge.limits.Grain = limits.Grain + still(Around(event.At, cluster))
+		}
 		w.take(last, i, event.Body)
 		w.note(event.ID)
 	}
@@ -41,6 +47,15 @@ func Wire(events []history.Event, cluster history.Cluster, limits Limits) []Find
 		}
 	}
 	return w.judge.findings
+}
+
+// around is how far from a moment the machine's delays still count.
+const around = 200 * time.Millisecond
+
+// Around is the window that decides whether what was seen at a moment was due
+// then: from when the longest timer that ended can have begun.
+func Around(at time.Duration, cluster history.Cluster) history.Window {
+	return history.Window{From: at - cluster.LongestDownInterval() - around, To: at + around}
 }
 
 // inEffect are the events in the order of time, with the end of a pause where
@@ -85,8 +100,14 @@ func effectOf(fault string) effect {
 
 type wire struct {
 	replay
-	seats []seat
+	seats   []seat
+	unicast bool // advertisements go to peers
 }
+
+// resolution is how long a kernel may keep an advertisement while it resolves a
+// peer's address: one question that is lost, and the next one's RetransTimer
+// (RFC 4861 §10; ARP's is as long in Linux).
+const resolution = 2 * time.Second
 
 // seat is what is known of a router beyond what the judge knows.
 type seat struct {
@@ -128,6 +149,9 @@ func (w *wire) take(m Moment, i int, body history.Body) {
 			w.seats[i] = seat{begun: w.seats[i].begun, started: w.seats[i].begun, fresh: true}
 			w.judge.Started(m, i)
 			w.judge.Changed(m, i, Backup)
+		case to == Active && r.state == Backup && w.unicast:
+			w.sends(m, i, r.priority)
+			r.resumed = m.Local + resolution
 		}
 	case history.ProcessExit:
 		if b.Name == w.cluster.Nodes[i].Subject {
@@ -159,6 +183,7 @@ func (w *wire) captured(m Moment, i int, a history.Advert) {
 	case a.Problem != "" || from < 0 || own && from != i:
 		w.leave(m, i)
 	case own:
+		w.unicast = a.Destination.IsValid() && !a.Destination.IsMulticast()
 		w.sends(m, i, a.Priority)
 	case w.seats[i].paused:
 		w.seats[i].waiting = append(w.seats[i].waiting, a)

@@ -12,8 +12,9 @@ import (
 
 // tape is what is captured of a and b.
 type tape struct {
-	events []history.Event
-	deaf   bool // what is sent reaches nobody
+	events  []history.Event
+	deaf    bool // what is sent reaches nobody
+	unicast bool
 }
 
 var wired = history.Cluster{
@@ -33,6 +34,9 @@ func (t *tape) says(at time.Duration, router, priority int) {
 		Direction: history.FromHost, Version: 2, VRID: 51, Priority: priority, Interval: time.Second,
 		Source: wired.Nodes[router].Address,
 	}
+	if t.unicast {
+		body.Destination = wired.Nodes[1-router].Address
+	}
 	t.add(at, router, body)
 	if body.Direction = history.ToHost; !t.deaf {
 		t.add(at+travel, 1-router, body)
@@ -46,23 +50,23 @@ func (t *tape) advertises(from, until time.Duration, router int) {
 	}
 }
 
-func (t *tape) starts(at time.Duration, router int) {
-	t.add(at, router, history.ProcessStart{Name: "vipd"})
-	t.add(at, router, history.Transition{To: "Backup"})
+func (t *tape) starts(router int) {
+	t.add(0, router, history.ProcessStart{Name: "vipd"})
+	t.add(0, router, history.Transition{To: "Backup"})
 }
 
 // active has both start, and a become Active and advertise until then.
 func (t *tape) active(until time.Duration) {
-	t.starts(0, a)
-	t.starts(0, b)
+	t.starts(a)
+	t.starts(b)
 	t.advertises(downA, until, a)
 }
 
-// suffers is a fault of a router.
-func (t *tape) suffers(from, until time.Duration, router int, fault string) {
-	t.add(from, router, history.FaultStart{Fault: fault})
+// suffers is a fault of a router, that may end.
+func (t *tape) suffers(until time.Duration, router int, kind string) {
+	t.add(fault, router, history.FaultStart{Fault: kind})
 	if until > 0 {
-		t.add(until, router, history.FaultEnd{Fault: fault, Took: travel})
+		t.add(until, router, history.FaultEnd{Fault: kind, Took: travel})
 	}
 }
 
@@ -84,17 +88,17 @@ var onTheWire = map[string]struct {
 	}},
 	"killed": {play: func(t *tape) {
 		t.active(fault)
-		t.suffers(fault, 0, a, "daemon-killed")
+		t.suffers(0, a, "daemon-killed")
 		t.advertises(last+travel+downB+40*time.Millisecond, 20*time.Second, b)
 	}},
 	"late": {want: []conduct.Rule{conduct.RuleLate}, play: func(t *tape) {
 		t.active(fault)
-		t.suffers(fault, 0, a, "daemon-killed")
+		t.suffers(0, a, "daemon-killed")
 		t.advertises(last+travel+downB+60*time.Millisecond, 20*time.Second, b)
 	}},
 	"nobody takes over": {want: []conduct.Rule{conduct.RuleLate}, play: func(t *tape) {
 		t.active(fault)
-		t.suffers(fault, 20*time.Second, a, "daemon-killed")
+		t.suffers(20*time.Second, a, "daemon-killed")
 	}},
 	"silent": {want: []conduct.Rule{conduct.RuleAdvert}, play: func(t *tape) {
 		t.active(fault)
@@ -103,8 +107,8 @@ var onTheWire = map[string]struct {
 	"a partition and its end": {play: func(t *tape) { parted(t, 40*time.Millisecond) }},
 	"stays Active":            {want: []conduct.Rule{conduct.RuleYield}, play: func(t *tape) { parted(t, 60*time.Millisecond) }},
 	"heard it too late to stay quiet": {play: func(t *tape) {
-		t.starts(0, a)
-		t.starts(0, b)
+		t.starts(a)
+		t.starts(b)
 		t.says(downB, a, 100)
 		t.says(downB+3*travel, b, 99)
 		t.advertises(downB+time.Second, 20*time.Second, a)
@@ -121,28 +125,31 @@ var onTheWire = map[string]struct {
 	}},
 	"a pause of the Active": {play: func(t *tape) {
 		t.active(fault)
-		t.suffers(fault, fault+8*time.Second, a, "daemon-paused")
+		t.suffers(fault+8*time.Second, a, "daemon-paused")
 		t.advertises(last+travel+downB, fault+8*time.Second, b)
 		t.advertises(fault+8*time.Second, 30*time.Second, a)
 	}},
 	"a pause of the Backup": {play: func(t *tape) {
 		t.active(fault)
-		t.suffers(fault, fault+8*time.Second, b, "daemon-paused")
+		t.suffers(fault+8*time.Second, b, "daemon-paused")
 		t.advertises(last+time.Second, 30*time.Second, a)
 	}},
 	"forgets what waited": {want: []conduct.Rule{conduct.RuleEarly}, play: func(t *tape) {
 		t.active(fault)
-		t.suffers(fault, fault+8*time.Second, b, "daemon-paused")
+		t.suffers(fault+8*time.Second, b, "daemon-paused")
 		t.advertises(last+time.Second, 30*time.Second, a)
 		t.says(fault+8*time.Second+100*travel, b, 99)
 	}},
-	"ends with priority 0": {play: func(t *tape) { stopped(t, true, 157*time.Second/256) }},
-	"ends without":         {want: []conduct.Rule{conduct.RuleAdvert}, play: func(t *tape) { stopped(t, false, downB-500*time.Millisecond) }},
-	"ignores priority 0":   {want: []conduct.Rule{conduct.RuleLate}, play: func(t *tape) { stopped(t, true, downB) }},
+	"heard late, for a peer's address had to be resolved": {play: func(t *tape) { resolved(t, true, time.Second) }},
+	"Active by nobody's word":                             {want: []conduct.Rule{conduct.RuleLate}, play: func(t *tape) { resolved(t, false, time.Second) }},
+	"never heard":                                         {want: []conduct.Rule{conduct.RuleAdvert}, play: func(t *tape) { resolved(t, true, 4*time.Second) }},
+	"ends with priority 0":                                {play: func(t *tape) { stopped(t, true, 157*time.Second/256) }},
+	"ends without":                                        {want: []conduct.Rule{conduct.RuleAdvert}, play: func(t *tape) { stopped(t, false, downB-500*time.Millisecond) }},
+	"ignores priority 0":                                  {want: []conduct.Rule{conduct.RuleLate}, play: func(t *tape) { stopped(t, true, downB) }},
 	"a fault that nobody knows here": {play: func(t *tape) {
 		t.active(fault)
-		t.suffers(fault, 0, a, "interface-removed")
-		t.suffers(fault, 0, b, "interface-removed")
+		t.suffers(0, a, "interface-removed")
+		t.suffers(0, b, "interface-removed")
 		t.says(fault+time.Second, b, 99)
 	}},
 	"an advertisement of a stranger": {play: func(t *tape) {
@@ -173,10 +180,22 @@ func parted(t *tape, late time.Duration) {
 	t.advertises(last+9*time.Second, 30*time.Second, a)
 }
 
+// resolved has a unicast cluster lose a, and b become Active in time and heard
+// so long afterwards; its log may tell of it.
+func resolved(t *tape, told bool, late time.Duration) {
+	t.unicast = true
+	t.active(fault)
+	t.suffers(0, a, "daemon-killed")
+	if told {
+		t.add(last+travel+downB, b, history.Transition{To: "Active"})
+	}
+	t.advertises(last+travel+downB+late, 20*time.Second, b)
+}
+
 // stopped has a end in order, and b take over so long afterwards.
 func stopped(t *tape, goodbye bool, after time.Duration) {
 	t.active(fault)
-	t.suffers(fault, 0, a, "daemon-stopped")
+	t.suffers(0, a, "daemon-stopped")
 	if goodbye {
 		t.says(fault+travel, a, 0)
 	}
@@ -190,7 +209,7 @@ func TestWire(t *testing.T) {
 			var recorded tape
 			c.play(&recorded)
 			var got []conduct.Rule
-			for _, f := range conduct.Wire(recorded.events, wired, conduct.Limits{Grain: 50 * time.Millisecond, Guardian: -1}) {
+			for _, f := range conduct.Wire(recorded.events, wired, conduct.Limits{Grain: 50 * time.Millisecond, Guardian: -1}, nil) {
 				got = append(got, f.Rule)
 				if f.Host == "" || f.Event == 0 && f.Rule != conduct.RuleLate {
 					t.Errorf("%s names no router, or no event", f)
