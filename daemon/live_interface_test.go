@@ -298,6 +298,7 @@ func (s *seats) elections() int { return strings.Count(s.one.logText(), "to=Acti
 // Whatever happens to an interface, the cluster ends as it should be, and the
 // changed node can be the Active or take over.
 func TestLiveInterfaceChanges(t *testing.T) {
+	t.Parallel()
 	for _, is6 := range []bool{false, true} {
 		for _, active := range []bool{true, false} {
 			t.Run(fmt.Sprintf("is6=%t/active=%t", is6, active), func(t *testing.T) {
@@ -357,6 +358,7 @@ func (s *seats) complainsOnce(of *subject) {
 
 // More happens while vipd is stopped than the kernel keeps for it (ENOBUFS).
 func TestLiveEventsAreLost(t *testing.T) {
+	t.Parallel()
 	s := newSeats(t, false, true)
 	processes := []int{s.one.guardian(), s.one.worker()}
 	for _, pid := range processes {

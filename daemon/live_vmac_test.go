@@ -237,6 +237,7 @@ func (r *routers) end(s *subject) {
 // The virtual router moves, and its MAC address with it: nothing changes for
 // the client.
 func TestLiveVirtualRouterMAC(t *testing.T) {
+	t.Parallel()
 	for _, is6 := range []bool{false, true} {
 		for _, lines := range []string{"use_vmac", "use_vmac\n vmac_xmit_base"} {
 			isBase := strings.Contains(lines, "base")
@@ -278,6 +279,7 @@ func (r *routers) advertisedFrom(isBase bool) {
 // What a worker leaves that is killed, its guardian and the next worker take
 // over.
 func TestLiveVirtualRouterMACOfAKilledWorker(t *testing.T) {
+	t.Parallel()
 	for _, is6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
 			t.Parallel()
@@ -302,6 +304,7 @@ func TestLiveVirtualRouterMACOfAKilledWorker(t *testing.T) {
 // What all processes left that were killed at once, the next start finds. It
 // is a Backup's: the address must not stay.
 func TestLiveVirtualRouterMACOfADeadDaemon(t *testing.T) {
+	t.Parallel()
 	for _, is6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
 			t.Parallel()
@@ -332,6 +335,7 @@ func TestLiveVirtualRouterMACOfADeadDaemon(t *testing.T) {
 // Two virtual routers on one interface, each with its own MAC address, of which
 // each node is the Active of one.
 func TestLiveTwoVirtualRouterMACs(t *testing.T) {
+	t.Parallel()
 	r := newRouters(t, false, "use_vmac")
 	other := *r
 	other.address, other.hardware = netip.MustParsePrefix("10.9.0.101/32"), netif.VirtualMAC(liveVRID+1, false).String()
@@ -365,8 +369,10 @@ func TestLiveTwoVirtualRouterMACs(t *testing.T) {
 // Its manual leaves it to the administrator that ARP is answered on the macvlan
 // only.
 func TestLiveVirtualRouterMACWithKeepalived(t *testing.T) {
+	t.Parallel()
 	for _, is6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
+			t.Parallel()
 			r := newRouters(t, is6, "use_vmac")
 			r.sysctl(2, "net.ipv4.conf.eth0.arp_ignore=1", "net.ipv4.conf.eth0.arp_announce=2")
 			b := r.keepalivedWith(2, r.configuration(2, 240))
@@ -396,6 +402,7 @@ func TestLiveVirtualRouterMACWithKeepalived(t *testing.T) {
 // Who does not own an address accepts what is sent to it only with Accept_Mode
 // (RFC 9568 §6.4.3), and is found by its neighbours all the same.
 func TestLiveAcceptMode(t *testing.T) {
+	t.Parallel()
 	for _, is6 := range []bool{false, true} {
 		for _, vmac := range []string{"", "use_vmac\n "} {
 			for _, mode := range []string{"accept", "no_accept"} {
@@ -435,6 +442,7 @@ func (l *lab) hardwareOf(n int, device string) string {
 // The interface of the virtual router goes, by another's hand or with the one
 // below, or that one gets another address: it is made again.
 func TestLiveVirtualRouterMACComesBack(t *testing.T) {
+	t.Parallel()
 	for _, is6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
 			t.Parallel()
@@ -483,5 +491,72 @@ func TestLiveVirtualRouterMACComesBack(t *testing.T) {
 			r.end(a)
 			r.end(b)
 		})
+	}
+}
+
+// An Active forwards what is sent to the virtual router's MAC address, and says
+// in Neighbor Advertisements that it is a router (RFC 9568 §6.4.3): where the
+// kernel forwards.
+func TestLiveVirtualRouterMACForwards(t *testing.T) {
+	t.Parallel()
+	for _, is6 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
+			t.Parallel()
+			r := newRouters(t, is6, "use_vmac\n no_accept")
+			r.sysctl(1, "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+			behind, by := netip.MustParseAddr("10.77.0.1"), "10.9.0.2"
+			if is6 {
+				behind, by = netip.MustParseAddr("fd77::1"), "fd09::2"
+			}
+			r.ip("-n", r.names+"2", "addr", "add", behind.String(), "dev", "lo")
+			r.ip("-n", r.names+"1", "route", "add", behind.String(), "via", by)
+			a := r.vipdWith(1, r.configuration(1, 250))
+			r.isActive(0, 1)
+			r.ip("-n", r.names+"3", "route", "add", behind.String(), "via", r.address.Addr().String())
+			r.await(5*time.Second, "what is behind the router answers", func() bool {
+				return r.reaches(behind, 300*time.Millisecond)
+			})
+			neighbor := r.neighbor()
+			if !strings.Contains(neighbor, "lladdr "+r.hardware) || is6 && !strings.Contains(neighbor, " router") {
+				t.Errorf("the client's neighbour is %s, want the router %s", neighbor, r.hardware)
+			}
+			r.end(a)
+		})
+	}
+}
+
+// A Backup answers neither for the addresses nor from them, not even to the
+// virtual router's MAC address (RFC 9568 §6.4.2). The node's own address, which
+// answers, shows that there is a way.
+func TestLiveBackupIsSilent(t *testing.T) {
+	t.Parallel()
+	for _, is6 := range []bool{false, true} {
+		for _, vmac := range []string{"", "use_vmac"} {
+			t.Run(fmt.Sprintf("is6=%t/vmac=%t", is6, vmac != ""), func(t *testing.T) {
+				t.Parallel()
+				r := newRouters(t, is6, vmac+"\n advert_int 40")
+				a := r.vipdWith(1, r.configuration(1, 250))
+				a.awaitLog("to=Backup")
+				own := netip.MustParseAddr("10.9.0.1")
+				if is6 {
+					own = netip.MustParseAddr("fd09::1")
+				}
+				r.await(5*time.Second, "the node's own address answers", func() bool {
+					return r.reaches(own, 300*time.Millisecond)
+				})
+				if r.reaches(r.address.Addr(), time.Second) || strings.Contains(r.neighbor(), "lladdr") {
+					t.Errorf("the address answers; the client's neighbour is %s", r.neighbor())
+				}
+				hardware := r.hardware
+				if vmac == "" {
+					hardware = r.hardwareOf(1, "eth0")
+				}
+				r.ip("-n", r.names+"3", "neigh", "replace", r.address.Addr().String(), "lladdr", hardware, "dev", "eth0", "nud", "permanent")
+				if r.reaches(r.address.Addr(), 500*time.Millisecond) {
+					t.Errorf("%s answers at %s", r.address, hardware)
+				}
+				r.end(a)
+			})
+		}
 	}
 }

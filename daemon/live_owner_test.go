@@ -1,0 +1,63 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// An address owner accepts what is sent to its address whatever Accept_Mode is
+// (RFC 9568 §6.4.3), and keeps it when vipd ends.
+func TestLiveOwnerKeepsAndAccepts(t *testing.T) {
+	t.Parallel()
+	for _, is6 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
+			t.Parallel()
+			r := newRouters(t, is6, "no_accept")
+			r.address, r.hardware = netip.MustParsePrefix("10.9.0.1/24"), r.hardwareOf(1, "eth0")
+			text := r.instance("VI", liveVRID, ownerPriority, r.address.String())
+			if is6 {
+				r.address = netip.MustParsePrefix("fd09::1/64")
+				text = r.instance("VI", liveVRID, ownerPriority, r.address.String())
+			}
+			a := r.vipdWith(1, r.write(1, text))
+			r.isActive(0, 1)
+			r.answers()
+			a.signal(a.worker(), syscall.SIGTERM)
+			<-a.ended
+			if count, _ := r.has(1, []netip.Prefix{r.address}); count != 1 {
+				t.Error("the owner's own address was removed")
+			}
+		})
+	}
+}
+
+// What a predecessor set for an owner is not the interface's own: it goes with
+// vipd, also when that was killed before.
+func TestLiveOwnersAddressThatAPredecessorSet(t *testing.T) {
+	t.Parallel()
+	r := newRouters(t, false, "")
+	configuration := r.write(1, r.instance("VI", liveVRID, ownerPriority, r.address.String()))
+	r.hardware = r.hardwareOf(1, "eth0")
+	a := r.vipdWith(1, configuration)
+	r.isActive(0, 1)
+	for _, pid := range []int{a.guardian(), a.worker()} {
+		a.signal(pid, syscall.SIGKILL)
+	}
+	<-a.ended
+	if count, _ := r.has(1, []netip.Prefix{r.address}); count != 1 {
+		t.Fatal("the address is not left: nothing is shown")
+	}
+	mark := r.mark()
+	a = r.vipdWith(1, configuration)
+	r.isActive(mark, 1)
+	if strings.Contains(a.logText(), "leftover") {
+		t.Error("the owner's address was taken off meanwhile")
+	}
+	a.signal(a.worker(), syscall.SIGTERM)
+	r.await(5*time.Second, "all processes of the node have ended", func() bool { return len(r.pids(1)) == 0 })
+	r.isTidy(1)
+}
