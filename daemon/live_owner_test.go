@@ -44,10 +44,7 @@ func TestLiveOwnersAddressThatAPredecessorSet(t *testing.T) {
 	r.hardware = r.hardwareOf(1, "eth0")
 	a := r.vipdWith(1, configuration)
 	r.isActive(0, 1)
-	for _, pid := range []int{a.guardian(), a.worker()} {
-		a.signal(pid, syscall.SIGKILL)
-	}
-	<-a.ended
+	a.killTogether()
 	if count, _ := r.has(1, []netip.Prefix{r.address}); count != 1 {
 		t.Fatal("the address is not left: nothing is shown")
 	}

@@ -301,6 +301,18 @@ func TestLiveVirtualRouterMACOfAKilledWorker(t *testing.T) {
 	}
 }
 
+// killTogether kills both processes. The worker is stopped first: it would
+// replace the guardian.
+func (s *subject) killTogether() {
+	s.lab.t.Helper()
+	worker, guardian := s.worker(), s.guardian()
+	s.signal(worker, syscall.SIGSTOP)
+	s.signal(guardian, syscall.SIGKILL)
+	s.signal(worker, syscall.SIGKILL)
+	<-s.ended
+	s.lab.await(5*time.Second, "all processes of the node have ended", func() bool { return len(s.lab.pids(s.number)) == 0 })
+}
+
 // What all processes left that were killed at once, the next start finds. It
 // is a Backup's: the address must not stay.
 func TestLiveVirtualRouterMACOfADeadDaemon(t *testing.T) {
@@ -311,10 +323,7 @@ func TestLiveVirtualRouterMACOfADeadDaemon(t *testing.T) {
 			r := newRouters(t, is6, "use_vmac\n no_accept")
 			a := r.vipdWith(1, r.configuration(1, 250))
 			r.isActive(0, 1)
-			for _, pid := range []int{a.guardian(), a.worker()} {
-				a.signal(pid, syscall.SIGKILL)
-			}
-			<-a.ended
+			a.killTogether()
 			if count, on := r.has(1, []netip.Prefix{r.address}); count != 1 || !strings.HasPrefix(on[0], "vrrp") {
 				t.Fatalf("%d of the addresses are left on %v, want 1: nothing is shown", count, on)
 			}

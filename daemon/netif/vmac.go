@@ -122,6 +122,7 @@ func (k *Kernel) prepareVMAC(v VMAC) (Link, error) {
 		{"ipv4", "accept_local", "1"},
 		{"ipv4", "arp_ignore", "1"},
 		{"ipv4", "arp_announce", "2"},
+		{"ipv4", "drop_gratuitous_arp", "1"},
 		{"ipv4", "promote_secondaries", "1"},
 		{"ipv6", "addr_gen_mode", "1"}, // IN6_ADDR_GEN_MODE_NONE
 		{"ipv6", "autoconf", "0"},

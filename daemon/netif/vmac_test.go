@@ -115,6 +115,36 @@ func TestLiveVMACAnswersARPOnce(t *testing.T) {
 	}
 }
 
+// Who still has the address while the new Active announces it does not answer:
+// switches would take the answer for the MAC address's move back.
+func TestLiveVMACDoesNotAnswerTheOther(t *testing.T) {
+	s := newSegment(t, 2)
+	node, other := s.hosts[0], s.hosts[1]
+	v := routerOn(node, false)
+	made := node.ensure(v)
+	node.set(Address{Index: made.Index, Prefix: netip.MustParsePrefix(vip4 + "/32")})
+	heard := other.arp("eth0")
+	own := netip.MustParseAddr("10.0.0.1")
+	for end := time.Now().Add(bound); ; { // a bridge may lose what is sent while its ports come up
+		heard.announce(v.Hardware, netip.MustParseAddr(vip4))
+		if other.reachesWithin(silence, own) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the node does not answer")
+		}
+	}
+	// What is sent now is answered first, if at all.
+	heard.announce(v.Hardware, netip.MustParseAddr(vip4))
+	other.run("ip neigh flush dev eth0")
+	if !other.reaches(own) {
+		t.Fatal("the node does not answer")
+	}
+	if got := s.portOf(v.Hardware); got != "p2" {
+		t.Errorf("the bridge has %s on %s, want p2", v.Hardware, got)
+	}
+}
+
 // A router hears the other, which has the same MAC address, on the macvlan,
 // although that has no address.
 func TestLiveVMACHearsTheOther(t *testing.T) {
