@@ -143,34 +143,60 @@ var catalogue = []description{
 	{DaemonPaused, FamilyProcess, "SIGSTOP to all processes of the VRRP daemon", "SIGCONT", nil, nil, nil, nil},
 
 	{DaemonRestarted, FamilyProcess, "SIGTERM to the VRRP daemon, and it is started again at once", "nothing is left to heal", nil, nil, nil, nil},
-	{ProcessKilled, FamilyProcess, "a signal to all processes of that name", "start it again if it ended", []string{"process"}, []string{"signal"}, nil,
-		func(p *Parameters) { p.Signal = orElse(p.Signal, "KILL") }},
+	{
+		ProcessKilled, FamilyProcess, "a signal to all processes of that name", "start it again if it ended",
+		[]string{"process"},
+		[]string{"signal"},
+		nil,
+		func(p *Parameters) { p.Signal = orElse(p.Signal, "KILL") },
+	},
 	{ProcessPaused, FamilyProcess, "SIGSTOP to all processes of that name", "SIGCONT", []string{"process"}, nil, nil, nil},
-	{WebFails, FamilyProcess, "the web server answers wrongly, late or not at all", "the web server as it was", []string{"mode"}, []string{"delay"}, nil,
-		func(p *Parameters) { p.Delay = orElse(p.Delay, Duration(2*time.Second)) }},
+	{
+		WebFails, FamilyProcess, "the web server answers wrongly, late or not at all", "the web server as it was",
+		[]string{"mode"},
+		[]string{"delay"},
+		nil,
+		func(p *Parameters) { p.Delay = orElse(p.Delay, Duration(2*time.Second)) },
+	},
 	{ScriptFails, FamilyProcess, "the check script fails, hangs or can't be executed", "the script as it was", []string{"mode"}, nil, nil, nil},
 	{FilesLimited, FamilyProcess, "the daemon may have no more than count file descriptors", "the limit as it was", []string{"count"}, nil, nil, nil},
 	{MemoryLimited, FamilyProcess, "the daemon may have no more than size bytes of address space", "the limit as it was", []string{"size"}, nil, nil, nil},
 	{DiskFull, FamilyProcess, "no space is left under path", "what was there before", []string{"path"}, nil, []Capability{NeedTmpfs}, nil},
-	{CPUHogs, FamilyProcess, "busy processes beside the daemon", "they end", nil, []string{"count"}, nil,
-		func(p *Parameters) { p.Count = orElse(p.Count, 2) }},
+	{
+		CPUHogs, FamilyProcess, "busy processes beside the daemon", "they end", nil,
+		[]string{"count"},
+		nil,
+		func(p *Parameters) { p.Count = orElse(p.Count, 2) },
+	},
 	{CPUQuota, FamilyProcess, "the host's processes get percent of one processor", "no quota", []string{"percent"}, nil, []Capability{NeedCgroup}, nil},
 	{HostFrozen, FamilyProcess, "no process of the host runs", "they go on", nil, nil, nil, nil},
 	{HostCrashed, FamilyProcess, "all processes of the host end at once, its links are silent", "the host starts with what it had", nil, nil, nil, nil},
-	{HostRebooted, FamilyProcess, "the host crashes, and starts again after a time", "start it now if it has not", nil, []string{"after"}, nil,
-		func(p *Parameters) { p.After = orElse(p.After, Duration(5*time.Second)) }},
+	{
+		HostRebooted, FamilyProcess, "the host crashes, and starts again after a time", "start it now if it has not", nil,
+		[]string{"after"},
+		nil,
+		func(p *Parameters) { p.After = orElse(p.After, Duration(5*time.Second)) },
+	},
 
 	{LinkDown, FamilyLink, "ip link set down, in the host", "ip link set up", nil, []string{"interface"}, nil, nil},
-	{LinkFlaps, FamilyLink, "carrier down and up again, every period", "port up", nil, []string{"period", "down"}, nil,
+	{
+		LinkFlaps, FamilyLink, "carrier down and up again, every period", "port up", nil,
+		[]string{"period", "down"},
+		nil,
 		func(p *Parameters) {
 			p.Period = orElse(p.Period, Duration(time.Second))
 			p.Down = orElse(p.Down, p.Period/2)
-		}},
+		},
+	},
 	{OneWayLoss, FamilyLink, "everything is lost one way", "let it pass", []string{"direction"}, nil, []Capability{NeedNFTables}, nil},
-	{Partition, FamilyLink, "the switch parts the hosts", "whole again", nil, []string{"mode", "groups", "protocol"}, []Capability{NeedNFTables},
+	{
+		Partition, FamilyLink, "the switch parts the hosts", "whole again", nil,
+		[]string{"mode", "groups", "protocol"},
+		[]Capability{NeedNFTables},
 		func(p *Parameters) {
 			p.Mode, p.Protocol = orElse(p.Mode, "isolate"), orElse(p.Protocol, "all")
-		}},
+		},
+	},
 	{MTUHole, FamilyLink, "frames beyond size bytes are lost in silence", "all sizes pass", []string{"size"}, nil, []Capability{NeedNFTables}, nil},
 	{MACMoved, FamilyLink, "the switch believes the host's MAC address to be at another port", "learnt anew", nil, []string{"peer"}, nil, nil},
 	{MACForgotten, FamilyLink, "the switch forgets what it learnt of the host", "learnt anew", nil, nil, nil, nil},
@@ -178,46 +204,75 @@ var catalogue = []description{
 
 	{TrafficDropped, FamilyTraffic, "frames are lost", "all pass", nil, with(traffic, choosing), []Capability{NeedWire}, anyTraffic},
 	{TrafficDelayed, FamilyTraffic, "frames are late", "in time", []string{"delay"}, with(traffic, []string{"jitter"}, choosing), []Capability{NeedWire}, anyTraffic},
-	{TrafficReordered, FamilyTraffic, "frames overtake each other", "in order", nil, with(traffic, choosing, []string{"delay"}), []Capability{NeedWire},
+	{
+		TrafficReordered, FamilyTraffic, "frames overtake each other", "in order", nil, with(traffic, choosing, []string{"delay"}),
+		[]Capability{NeedWire},
 		func(p *Parameters) {
 			anyTraffic(p)
 			p.Delay = orElse(p.Delay, Duration(10*time.Millisecond))
-		}},
-	{TrafficDuplicated, FamilyTraffic, "frames come more than once", "once", nil, with(traffic, choosing, []string{"count"}), []Capability{NeedWire},
+		},
+	},
+	{
+		TrafficDuplicated, FamilyTraffic, "frames come more than once", "once", nil, with(traffic, choosing, []string{"count"}),
+		[]Capability{NeedWire},
 		func(p *Parameters) {
 			anyTraffic(p)
 			p.Count = orElse(p.Count, 1)
-		}},
-	{TrafficCorrupted, FamilyTraffic, "bits of frames turn over", "whole", nil, with(traffic, choosing, []string{"count"}), []Capability{NeedWire},
+		},
+	},
+	{
+		TrafficCorrupted, FamilyTraffic, "bits of frames turn over", "whole", nil, with(traffic, choosing, []string{"count"}),
+		[]Capability{NeedWire},
 		func(p *Parameters) {
 			anyTraffic(p)
 			p.Count = orElse(p.Count, 1)
-		}},
+		},
+	},
 	{TrafficShaped, FamilyTraffic, "no more than rate bytes a second pass", "no bound", []string{"rate"}, with(traffic, []string{"size"}), []Capability{NeedWire}, anyTraffic},
-	{TrafficReplayed, FamilyTraffic, "the host's last such frame comes again, every period", "no more", []string{"protocol"}, []string{"period", "count"}, []Capability{NeedWire},
-		func(p *Parameters) { p.Period = orElse(p.Period, Duration(time.Second)) }},
+	{
+		TrafficReplayed, FamilyTraffic, "the host's last such frame comes again, every period", "no more",
+		[]string{"protocol"},
+		[]string{"period", "count"},
+		[]Capability{NeedWire},
+		func(p *Parameters) { p.Period = orElse(p.Period, Duration(time.Second)) },
+	},
 
 	{VIPDeleted, FamilyAddress, "ip address del of a virtual address, from outside the daemon", "nothing is left to heal", nil, []string{"address"}, nil, nil},
 	{VIPAdded, FamilyAddress, "ip address add of a virtual address on a host that is not Active", "it is deleted, unless the host is Active now", nil, []string{"address"}, nil, nil},
 	{AddressDuplicated, FamilyAddress, "a stranger on the segment answers for an address of the host", "the stranger leaves", nil, []string{"address"}, nil, nil},
 	{NeighbourPoisoned, FamilyAddress, "the host's neighbour entry for the virtual address points elsewhere", "the entry is deleted", nil, []string{"address", "peer"}, nil, nil},
-	{AdvertForged, FamilyAddress, "forged advertisements, every period, count times", "no more", nil,
-		[]string{"priority", "vrid", "version", "ttl", "interval", "address", "period", "count", "mode"}, []Capability{NeedDatapath},
+	{
+		AdvertForged, FamilyAddress, "forged advertisements, every period, count times", "no more", nil,
+		[]string{"priority", "vrid", "version", "ttl", "interval", "address", "period", "count", "mode"},
+		[]Capability{NeedDatapath},
 		func(p *Parameters) {
 			p.Period, p.Count = orElse(p.Period, Duration(time.Second)), orElse(p.Count, 1)
-		}},
-	{RivalStarted, FamilyAddress, "a second cluster with the same VRID on the segment", "it ends", nil, []string{"priority", "address"}, nil,
-		func(p *Parameters) { p.Priority = orElse(p.Priority, 254) }},
+		},
+	},
+	{
+		RivalStarted, FamilyAddress, "a second cluster with the same VRID on the segment", "it ends", nil,
+		[]string{"priority", "address"},
+		nil,
+		func(p *Parameters) { p.Priority = orElse(p.Priority, 254) },
+	},
 
 	{ClockOffset, FamilyTime, "the daemon is started anew with its monotonic and boot clocks ahead by offset", "started anew without", []string{"offset"}, nil, []Capability{NeedTimens}, nil},
 	{ClockStepped, FamilyTime, "the wall clock jumps by offset", "it jumps back", []string{"offset"}, nil, []Capability{NeedOwnClock}, nil},
 
-	{InterfaceRemoved, FamilyInterface, "ip link delete; it is created again after a time", "created again with its addresses", nil, []string{"interface", "after"}, nil,
-		func(p *Parameters) { p.After = orElse(p.After, Duration(2*time.Second)) }},
+	{
+		InterfaceRemoved, FamilyInterface, "ip link delete; it is created again after a time", "created again with its addresses", nil,
+		[]string{"interface", "after"},
+		nil,
+		func(p *Parameters) { p.After = orElse(p.After, Duration(2*time.Second)) },
+	},
 	{InterfaceRenamed, FamilyInterface, "ip link set name", "its old name", nil, []string{"interface"}, nil, nil},
 	{InterfacePromiscuous, FamilyInterface, "the host's interface takes every frame", "its own only", nil, []string{"interface"}, nil, nil},
-	{NetlinkOverrun, FamilyInterface, "so many changes of addresses that the daemon's netlink socket overruns", "they are deleted", nil, []string{"count"}, nil,
-		func(p *Parameters) { p.Count = orElse(p.Count, 10_000) }},
+	{
+		NetlinkOverrun, FamilyInterface, "so many changes of addresses that the daemon's netlink socket overruns", "they are deleted", nil,
+		[]string{"count"},
+		nil,
+		func(p *Parameters) { p.Count = orElse(p.Count, 10_000) },
+	},
 }
 
 // kinds finds a description, order are the catalogue's kinds.

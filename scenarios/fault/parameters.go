@@ -186,8 +186,12 @@ func (p Parameters) problems(kind Kind) []string {
 		name  string
 		value Duration
 	}{
-		{"delay", p.Delay}, {"jitter", p.Jitter}, {"period", p.Period}, {"down", p.Down},
-		{"after", p.After}, {"interval", p.Interval},
+		{"delay", p.Delay},
+		{"jitter", p.Jitter},
+		{"period", p.Period},
+		{"down", p.Down},
+		{"after", p.After},
+		{"interval", p.Interval},
 	} {
 		wrong(d.value < 0, "%s %s is negative", d.name, d.value)
 	}
@@ -197,9 +201,16 @@ func (p Parameters) problems(kind Kind) []string {
 		name          string
 		value, lo, hi int
 	}{
-		{"every", p.Every, 1, 1 << 30}, {"first", p.First, 1, 1 << 30}, {"count", p.Count, 1, 1 << 30},
-		{"size", p.Size, 1, 1 << 40}, {"rate", p.Rate, 1, 1 << 40}, {"percent", p.Percent, 1, 100},
-		{"priority", p.Priority, 0, 255}, {"vrid", p.VRID, 1, 255}, {"version", p.Version, 1, 15}, {"ttl", p.TTL, 1, 255},
+		{"every", p.Every, 1, 1 << 30},
+		{"first", p.First, 1, 1 << 30},
+		{"count", p.Count, 1, 1 << 30},
+		{"size", p.Size, 1, 1 << 40},
+		{"rate", p.Rate, 1, 1 << 40},
+		{"percent", p.Percent, 1, 100},
+		{"priority", p.Priority, 0, 255},
+		{"vrid", p.VRID, 1, 255},
+		{"version", p.Version, 1, 15},
+		{"ttl", p.TTL, 1, 255},
 	} {
 		wrong(n.value != 0 && (n.value < n.lo || n.value > n.hi), "%s %d is not from %d to %d", n.name, n.value, n.lo, n.hi)
 	}
@@ -255,7 +266,7 @@ func (p Parameters) settings() []string {
 			continue
 		}
 		text := fmt.Sprint(value.Interface())
-		if groups, ok := value.Interface().([][]string); ok {
+		if groups, ok := reflect.TypeAssert[[][]string](value); ok {
 			text = joinGroups(groups)
 		}
 		all = append(all, name+"="+text)
@@ -283,7 +294,7 @@ func (p *Parameters) set(setting string) error {
 		return fmt.Errorf("unknown parameter %q; there are %s", name, strings.Join(names, ", "))
 	}
 	field := reflect.ValueOf(p).Elem().Field(i)
-	if reader, ok := field.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if reader, ok := reflect.TypeAssert[encoding.TextUnmarshaler](field.Addr()); ok {
 		if err := reader.UnmarshalText([]byte(text)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -299,7 +310,7 @@ func (p *Parameters) set(setting string) error {
 	case reflect.String:
 		field.SetString(text)
 	default:
-		for _, group := range strings.Split(text, "|") {
+		for group := range strings.SplitSeq(text, "|") {
 			p.Groups = append(p.Groups, strings.Split(group, ","))
 		}
 	}
