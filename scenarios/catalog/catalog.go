@@ -1,12 +1,10 @@
 package catalog
 
 import (
-	"embed"
 	"fmt"
-)
 
-//go:embed failover/*.conf
-var files embed.FS
+	"takeover/topology/file"
+)
 
 // File is one file of the catalog.
 type File struct {
@@ -20,9 +18,9 @@ func Failover() []File {
 	var list []File
 	for number := 1; number <= 3; number++ {
 		name := fmt.Sprintf("node%d.conf", number)
-		text, err := files.ReadFile("failover/" + name)
+		text, err := file.ShippedFile("failover/" + name)
 		if err != nil {
-			panic(err) // embedded above
+			panic(err) // it is embedded
 		}
 		list = append(list, File{name, text})
 	}
