@@ -99,6 +99,7 @@ func (l *loop) linkRemoved(now time.Time, a *attachment) {
 func (l *loop) relink(now time.Time, a *attachment, link netif.Link) {
 	if a.link.Index != link.Index {
 		l.leave(now, a, link.Index == 0)
+		l.beLong()
 		for _, i := range a.trackers { // the guardian knows interfaces by their index
 			l.unpublish(i)
 		}
@@ -111,6 +112,7 @@ func (l *loop) relink(now time.Time, a *attachment, link netif.Link) {
 	isBack := link.Running && !a.link.Running
 	a.link = link
 	if isBack {
+		l.beLong()
 		l.rejoin(now, a)
 	}
 }
@@ -161,12 +163,14 @@ func (l *loop) rejoin(now time.Time, a *attachment) {
 // refresh makes and opens what an interface lacks, and judges all that depend
 // on it.
 func (l *loop) refresh(now time.Time, a *attachment) {
+	l.beLong()
 	if err := l.ensure(now, a); err != nil {
 		l.complain(now, a, "interface of a virtual router MAC not made", err)
 	}
 	for _, above := range a.above {
 		l.refresh(now, above)
 	}
+	l.beLong()
 	if err := l.open(now, a); err != nil {
 		l.complain(now, a, "interface not opened", err)
 	}
@@ -190,6 +194,11 @@ func (l *loop) announceAnew(now time.Time, a *attachment) {
 		}
 	}
 }
+
+// beLong pledges work that may take a second: what makes interfaces and joins
+// groups waits for the kernel's one lock of the configuration (rtnl), which
+// others hold for long when they remove interfaces.
+func (l *loop) beLong() { l.pledge.Waiting(time.Now().Add(toleranceMax)) }
 
 // complain logs what could not be done on an interface, once a minute. Of one
 // that is gone or down, and of those on it, that is expected.

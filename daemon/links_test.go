@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,6 +111,61 @@ func TestVirtualRouterMACIsMadeAgain(t *testing.T) {
 		synctest.Wait()
 		want(t, "late news", w.take("to=Initialize"), []string{
 			"5.000 n1 log state changed instance=VI from=Backup to=Initialize reason=interface vrrp.7 down",
+		})
+	})
+}
+
+// makingNetwork notes how long the worker has pledged to take when an interface
+// is made.
+type makingNetwork struct {
+	network
+	pledge  *pledge
+	pledged []time.Duration
+}
+
+func (n *makingNetwork) ensureVMAC(v netif.VMAC) (netif.Link, error) {
+	n.pledged = append(n.pledged, n.pledge.given()-n.pledge.now())
+	return n.network.ensureVMAC(v)
+}
+
+// The kernel may take long to make an interface.
+func TestMakingAnInterfaceIsPledged(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n1 := w.prepare(1, configured(150, withVMAC))
+		making := &makingNetwork{network: n1, pledge: newPledge(new(atomic.Int64))}
+		n1.loop.pledge, n1.loop.network = making.pledge, making
+		if err := n1.start(); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Second)
+		n1.events <- netif.LinkRemoved{Link: netif.Link{Index: 102, Name: "vrrp.7"}}
+		synctest.Wait()
+		if len(making.pledged) != 2 || making.pledged[1] != toleranceMax {
+			t.Errorf("pledged %s, want %s the second time", making.pledged, toleranceMax)
+		}
+	})
+}
+
+// The worker may have died with its interface, which comes back later.
+func TestRestartedWorkerAwaitsItsInterface(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n1 := w.prepare(1, configured(150))
+		n1.loop.isRestart = true
+		eth0 := n1.links["eth0"]
+		delete(n1.links, "eth0")
+		primary := n1.present[0]
+		n1.present = nil
+		if err := n1.start(); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		n1.events <- netif.LinkChanged{Link: eth0}
+		n1.events <- netif.AddressSet{Address: primary}
+		pass(4 * time.Second)
+		want(t, "changes", w.take("log"), []string{
+			"0.000 n1 log instance is held in Initialize instance=VI reason=interface eth0 removed",
+			"1.000 n1 log state changed instance=VI from=Initialize to=Backup reason=startup",
+			"4.414 n1 log state changed instance=VI from=Backup to=Active reason=Active_Down_Timer expired",
 		})
 	})
 }

@@ -17,7 +17,7 @@ func TestLiveOwnerKeepsAndAccepts(t *testing.T) {
 		t.Run(fmt.Sprintf("is6=%t", is6), func(t *testing.T) {
 			t.Parallel()
 			r := newRouters(t, is6, "no_accept")
-			r.address, r.hardware = netip.MustParsePrefix("10.9.0.1/24"), r.hardwareOf(1, "eth0")
+			r.address, r.hardware = netip.MustParsePrefix("10.9.0.1/24"), r.ownHardware()
 			text := r.instance("VI", liveVRID, ownerPriority, r.address.String())
 			if is6 {
 				r.address = netip.MustParsePrefix("fd09::1/64")
@@ -41,7 +41,7 @@ func TestLiveOwnersAddressThatAPredecessorSet(t *testing.T) {
 	t.Parallel()
 	r := newRouters(t, false, "")
 	configuration := r.write(1, r.instance("VI", liveVRID, ownerPriority, r.address.String()))
-	r.hardware = r.hardwareOf(1, "eth0")
+	r.hardware = r.ownHardware()
 	a := r.vipdWith(1, configuration)
 	r.isActive(0, 1)
 	a.killTogether()

@@ -419,7 +419,7 @@ func TestLiveAcceptMode(t *testing.T) {
 					t.Parallel()
 					r := newRouters(t, is6, vmac+mode)
 					if vmac == "" {
-						r.hardware = r.hardwareOf(1, "eth0")
+						r.hardware = r.ownHardware()
 					}
 					a := r.vipdWith(1, r.configuration(1, 250))
 					r.isActive(0, 1)
@@ -443,9 +443,10 @@ func TestLiveAcceptMode(t *testing.T) {
 	}
 }
 
-func (l *lab) hardwareOf(n int, device string) string {
+// ownHardware is the MAC address of node 1 itself.
+func (l *lab) ownHardware() string {
 	l.t.Helper()
-	return strings.TrimSpace(l.output("netns", "exec", l.names+strconv.Itoa(n), "cat", "/sys/class/net/"+device+"/address"))
+	return strings.TrimSpace(l.output("netns", "exec", l.names+"1", "cat", "/sys/class/net/eth0/address"))
 }
 
 // The interface of the virtual router goes, by another's hand or with the one
@@ -558,7 +559,7 @@ func TestLiveBackupIsSilent(t *testing.T) {
 				}
 				hardware := r.hardware
 				if vmac == "" {
-					hardware = r.hardwareOf(1, "eth0")
+					hardware = r.ownHardware()
 				}
 				r.ip("-n", r.names+"3", "neigh", "replace", r.address.Addr().String(), "lladdr", hardware, "dev", "eth0", "nud", "permanent")
 				if r.reaches(r.address.Addr(), 500*time.Millisecond) {

@@ -57,6 +57,9 @@ type loop struct {
 	// settled says that the first tables were applied: before that, no
 	// instance starts, and afterwards each change is judged.
 	settled bool
+	// isRestart says that a guardian started the worker: what is not there may
+	// come back.
+	isRestart bool
 	// unpublished are those of which the guardian does not know the latest.
 	unpublished []*instance
 }
@@ -179,9 +182,9 @@ func (l *loop) attach(name string) *attachment {
 	return a
 }
 
-// start applies the first tables: all interfaces must be there. Virtual
-// addresses that a predecessor left behind are removed, and the instances that
-// can start do so.
+// start applies the first tables: all interfaces must be there, the first time.
+// Virtual addresses that a predecessor left behind are removed, and the
+// instances that can start do so.
 func (l *loop) start(now time.Time, tables netif.Resynchronized) error {
 	l.apply(now, tables)
 	for _, a := range l.ordered {
@@ -190,7 +193,7 @@ func (l *loop) start(now time.Time, tables netif.Resynchronized) error {
 		}
 	}
 	for _, i := range l.instances {
-		if err := i.missing(); err != nil {
+		if err := i.missing(); err != nil && !l.isRestart {
 			return err
 		}
 		i.noteNative(tables.Addresses)

@@ -281,6 +281,7 @@ func (l *loop) release(reason string) {
 	}
 	for _, a := range l.ordered {
 		l.sumUp("", a.name, &a.refusals)
+		l.beLong()
 		a.close()
 	}
 	l.releaseVMACs()

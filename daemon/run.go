@@ -93,6 +93,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	l.isRestart = o.Restarts > 0
 	if err := l.startFrom(ctx, events); err != nil {
 		if asked.Err() != nil {
 			return nil

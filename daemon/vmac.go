@@ -90,6 +90,7 @@ func (l *loop) releaseVMACs() {
 		if a.vmac == nil {
 			continue
 		}
+		l.beLong()
 		if err := l.network.releaseVMAC(a.vmac.settings); err != nil {
 			l.logger.Error("interface of a virtual router MAC not removed", "interface", a.name, "error", err)
 		}
