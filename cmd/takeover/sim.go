@@ -28,6 +28,8 @@ type simFlags struct {
 	protocol   uint8
 	ipv6       bool
 	interval   time.Duration
+	downTimer  int
+	peerLoss   string
 	guardian   bool
 	lease      time.Duration
 	faults     int
@@ -47,7 +49,8 @@ func newSim() *cobra.Command {
 			"  --hours H       one long run, with a random fault now and then (--fault-every)\n" +
 			"  --schedules N   N random schedules, each healed in the end, on all processors.\n" +
 			"                  What no flag sets is drawn for each: routers, priorities,\n" +
-			"                  protocol, interval, preemption, guardians and leases\n" +
+			"                  protocol, interval, preemption, guardians, leases, the length\n" +
+			"                  of Active_Down_Interval, and what the loss of a peer does\n" +
 			"  --schedule F    one schedule from a file, such as a violation prints\n\n" +
 			"A violation is shrunk and printed as a schedule; the exit code is then 1.",
 		Example: "  takeover sim --routers 3 --hours 1000 --seed 7\n" +
@@ -80,6 +83,8 @@ func (f *simFlags) define(command *cobra.Command) {
 	flags.Uint8Var(&f.protocol, "protocol", 2, "VRRP version: 2 or 3")
 	flags.BoolVar(&f.ipv6, "ipv6", false, "IPv6, with --protocol 3")
 	flags.DurationVar(&f.interval, "interval", o.Interval, "Advertisement_Interval")
+	flags.IntVar(&f.downTimer, "down-timer-adverts", sim.RFCDownTimerAdverts, "intervals in Active_Down_Interval, 1 to 100")
+	flags.StringVar(&f.peerLoss, "peer-loss", "ignored", "what a Backup does that is told that its Active is gone: ignored, expires or skews")
 	flags.BoolVar(&f.guardian, "guardian", true, "a guardian says priority 0 for a crashed router")
 	flags.DurationVar(&f.lease, "lease", 0, "lifetime of an address that nobody renews (0: for ever)")
 	flags.IntVar(&f.faults, "faults", 6, "the most faults of a schedule")
@@ -146,6 +151,13 @@ func (f *simFlags) draw(command *cobra.Command) (*sim.Draw, error) {
 		o.Routers[i].NoPreempt = f.nopreempt
 	}
 	o.Version, o.Interval, o.Network = vrrp.Version(f.protocol), f.interval, f.network
+	if o.DownTimerAdverts = f.downTimer; o.DownTimerAdverts == sim.RFCDownTimerAdverts {
+		o.DownTimerAdverts = 0 // not worth a line of a schedule
+	}
+	var err error
+	if o.PeerLoss, err = sim.ParsePeerLoss(f.peerLoss); err != nil {
+		return nil, fmt.Errorf("--peer-loss: %w", err)
+	}
 	o.IPv6, o.Guardian, o.Lease, o.Codec = f.ipv6, f.guardian, f.lease, f.codec
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -162,6 +174,7 @@ func (f *simFlags) draw(command *cobra.Command) (*sim.Draw, error) {
 		Options: o, Faults: f.faults,
 		Routers: free("routers", "priorities"), Version: free("protocol", "ipv6", "interval"), Interval: free("interval"),
 		Preempt: free("nopreempt"), Guardian: free("guardian"), Lease: free("lease"),
+		DownTimer: free("down-timer-adverts"), PeerLoss: free("peer-loss"),
 	}, nil
 }
 

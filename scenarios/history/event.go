@@ -69,8 +69,11 @@ type Cluster struct {
 	VRID           int           `json:"vrid"`
 	VIPs           []netip.Addr  `json:"vips"` // the first is the one that is probed
 	AdvertInterval time.Duration `json:"advert_interval_ns"`
-	Nodes          []Node        `json:"nodes"`
-	Client         Peer          `json:"client"`
+	// DownTimerAdverts is how many intervals Active_Down_Interval has; 0 stands
+	// for the RFC's 3.
+	DownTimerAdverts int    `json:"down_timer_adverts,omitempty"`
+	Nodes            []Node `json:"nodes"`
+	Client           Peer   `json:"client"`
 	// Check is the script that watches the web server, if there is one.
 	Check *CheckScript `json:"check,omitempty"`
 	// WebServer is what answers on port 80: nginx, or the stand-in's name.

@@ -1,6 +1,9 @@
 package history
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // SkewTime is the Skew_Time of a node with this priority: in version 2
 // (256 - priority) / 256 s whatever the interval (RFC 3768 §6.1), in version 3
@@ -12,11 +15,14 @@ func (c Cluster) SkewTime(priority int, interval time.Duration) time.Duration {
 	return time.Duration(256-priority) * interval / 256
 }
 
+// rfcDownTimerAdverts is the RFC's count (RFC 3768 §6.1, RFC 9568 §6.1).
+const rfcDownTimerAdverts = 3
+
 // ActiveDownInterval is how long a node with this priority waits for an
-// advertisement before it takes over: three intervals and its Skew_Time
-// (RFC 3768 §6.1, RFC 9568 §6.1).
+// advertisement before it takes over: DownTimerAdverts intervals and its
+// Skew_Time.
 func (c Cluster) ActiveDownInterval(priority int, interval time.Duration) time.Duration {
-	return 3*interval + c.SkewTime(priority, interval)
+	return time.Duration(cmp.Or(c.DownTimerAdverts, rfcDownTimerAdverts))*interval + c.SkewTime(priority, interval)
 }
 
 // LongestDownInterval is the Active_Down_Interval of the lowest priority.

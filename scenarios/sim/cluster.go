@@ -76,7 +76,7 @@ func prepare(s *Schedule, build builder) (*Cluster, error) {
 	}
 	for i := range c.nodes {
 		c.nodes[i] = node{
-			index: i, parameters: o.parameters(i), plugged: true,
+			index: i, parameters: o.parameters(i), plugged: true, priority: o.Routers[i].Priority,
 			clock: clock{rate: conduct.TrueRate}, farewell: never, wake: never,
 		}
 	}
@@ -101,7 +101,7 @@ func (c *Cluster) begin() error {
 
 // history is the cluster as a history describes it.
 func (o *Options) history() history.Cluster {
-	h := history.Cluster{Version: int(o.Version), VRID: vrid, AdvertInterval: o.Interval}
+	h := history.Cluster{Version: int(o.Version), VRID: vrid, AdvertInterval: o.Interval, DownTimerAdverts: o.DownTimerAdverts}
 	h.VIPs = append(h.VIPs, o.virtualAddress())
 	for i, r := range o.Routers {
 		node := history.Node{
@@ -121,7 +121,9 @@ const subject = "vipd"
 
 // limits are what the options promise to the judge.
 func (o *Options) limits() conduct.Limits {
-	l := conduct.Limits{Travel: o.Network.Travel(), Grain: grain, Guardian: -1, Lease: o.Lease}
+	l := conduct.Limits{
+		Travel: o.Network.Travel(), Grain: grain, Guardian: -1, Lease: o.Lease, Loss: conduct.Loss(o.PeerLoss),
+	}
 	if o.Guardian {
 		l.Guardian = o.Farewell
 	}
@@ -235,7 +237,7 @@ func (c *Cluster) arrive(p packet) {
 
 func (c *Cluster) read(n *node, p packet) {
 	c.statistics.Delivered++
-	s := &c.nodes[p.from].said[btoi(p.priority == 0)]
+	s := c.nodes[p.from].spoken(p.priority)
 	event := s.event
 	if s.bytes != nil {
 		event = c.decoded(s.bytes, int(p.from))
@@ -270,12 +272,12 @@ func (c *Cluster) step(n *node, event vrrp.Event) {
 
 // send puts an advertisement on its way to all others.
 func (c *Cluster) send(n *node, m conduct.Moment, a *vrrp.Advertisement) {
-	s := &n.said[btoi(a.Priority == 0)]
-	if s.event == nil || s.priority != a.Priority {
-		*s = spoken{priority: a.Priority, event: vrrp.Received{Source: n.parameters.PrimaryAddress, Advertisement: *a}}
+	if n.spoken(a.Priority) == nil {
+		s := spoken{priority: a.Priority, event: vrrp.Received{Source: n.parameters.PrimaryAddress, Advertisement: *a}}
 		if c.options.Codec {
 			s.bytes = c.encoded(a, n.parameters.PrimaryAddress)
 		}
+		n.said = append(n.said, s)
 	}
 	c.judge.Sent(m, n.index, int(a.Priority))
 	if a.Priority > 0 {
@@ -349,6 +351,9 @@ func (c *Cluster) impose(f *Fault) {
 	c.active = append(c.active, f)
 	c.recorder.links(f, true)
 	c.enforce()
+	if f.Kind == Lose {
+		c.lose(f)
+	}
 }
 
 // lift ends a fault.

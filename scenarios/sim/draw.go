@@ -13,8 +13,9 @@ type Draw struct {
 	Options Options
 	// Which of the options are drawn anew for each schedule: the count of
 	// routers from 2 to 5 with their priorities, the version and IPv6, the interval,
-	// the preemption, guardians, and leases.
-	Routers, Version, Interval, Preempt, Guardian, Lease bool
+	// the preemption, guardians, leases, the intervals of Active_Down_Interval,
+	// and what follows from a lost peer.
+	Routers, Version, Interval, Preempt, Guardian, Lease, DownTimer, PeerLoss bool
 	// Faults is the most faults of a schedule, at least 1.
 	Faults int
 	// Span is within which time they begin; zero is 20 intervals.
@@ -39,7 +40,11 @@ func (d *Draw) Schedule(seed uint64) *Schedule {
 	for i := range count {
 		// Each fault has a stream of its own: fewer of them change no other.
 		own := newStream(seed, -2-i)
-		s.Faults = append(s.Faults, drawFault(&own, o, span))
+		f := drawFault(&own, o, span)
+		s.Faults = append(s.Faults, f)
+		if detected, ok := drawDetection(&own, o, &f); ok {
+			s.Faults = append(s.Faults, detected)
+		}
 	}
 	s.Calm = 10 * o.Interval
 	return s
@@ -102,6 +107,12 @@ func (d *Draw) options(random *stream) Options {
 	if d.Version {
 		o.IPv6 = o.Version == vrrp.Version3 && random.happens(0.5)
 	}
+	if d.DownTimer && random.happens(0.2) {
+		o.DownTimerAdverts = 1 + int(random.below(6))
+	}
+	if d.PeerLoss && random.happens(0.3) {
+		o.PeerLoss = vrrp.PeerLossExpires + vrrp.PeerLoss(random.below(2))
+	}
 	return o
 }
 
@@ -126,8 +137,12 @@ func drawFault(random *stream, o *Options, span time.Duration) Fault {
 	f.For = drawLength(random, o.Interval)
 	if !f.Kind.ofLinks() {
 		f.Router = int(random.below(routers))
-		if f.Kind == Clock {
+		switch f.Kind {
+		case Clock:
 			f.Rate = drawRate(random)
+		case Priority:
+			f.Priority = uint8(1 + random.below(254))
+		case Crash, Stop, Pause, Unplug, Cut, Loss, Burst, Delay, Duplicate, Reorder, Lose:
 		}
 		return f
 	}
@@ -144,11 +159,31 @@ func drawFault(random *stream, o *Options, span time.Duration) Fault {
 		f.Jitter = between(random, 0, 2*o.Interval)
 	case Reorder:
 		f.Delay = between(random, time.Millisecond, 3*o.Interval)
-	case Cut:
+	case Cut, Lose:
 		f.Share = 0
-	case Loss, Duplicate, Crash, Stop, Pause, Clock, Unplug:
+	case Loss, Duplicate, Crash, Stop, Pause, Clock, Unplug, Priority:
 	}
 	return f
+}
+
+// drawDetection is how others are told of a fault, a little later, where that
+// is of use to them.
+func drawDetection(random *stream, o *Options, of *Fault) (Fault, bool) {
+	if o.PeerLoss == vrrp.PeerLossIgnored || len(o.Routers) == 1 {
+		return Fault{}, false
+	}
+	f := Fault{Kind: Lose, For: time.Millisecond}
+	switch of.Kind {
+	case Crash, Stop, Pause, Unplug:
+		f.From = SetOf(of.Router)
+		f.To = everybody(len(o.Routers)) &^ f.From
+	case Cut:
+		f.From, f.To, f.Both = of.From, of.To, of.Both
+	case Clock, Loss, Burst, Delay, Duplicate, Reorder, Priority, Lose:
+		return Fault{}, false
+	}
+	f.At = of.At + between(random, time.Millisecond, o.Interval/2)
+	return f, random.happens(0.7)
 }
 
 // drawLength is how long a fault lasts: below an interval as often as several.

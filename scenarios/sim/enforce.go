@@ -88,6 +88,9 @@ func (c *Cluster) enforceProcess(n *node) {
 	if n.alive && n.paused && !paused {
 		c.resume(n)
 	}
+	if n.runs() {
+		c.prioritize(n)
+	}
 	if n.runs() && n.enabled != n.plugged {
 		c.enable(n)
 	}
@@ -114,9 +117,53 @@ func (c *Cluster) start(n *node) error {
 	}
 	n.alive, n.paused, n.enabled, n.state = true, false, false, vrrp.Initialize
 	c.judge.Started(m, n.index)
+	c.setPriority(n, n.parameters.Priority)
 	c.recorder.process(n, true)
 	n.arm(c.options.Lease)
 	return nil
+}
+
+// prioritize gives a router the priority that it must have: of several faults
+// the last decides. An address owner keeps its own.
+func (c *Cluster) prioritize(n *node) {
+	priority := n.parameters.Priority
+	for _, f := range c.active {
+		if f.Kind == Priority && f.Router == n.index && priority != priorityOwner {
+			priority = f.Priority
+		}
+	}
+	if c.setPriority(n, priority) {
+		c.step(n, vrrp.PriorityChanged{Priority: priority})
+	}
+}
+
+// priorityOwner is the priority of the router that owns the addresses.
+const priorityOwner = 255
+
+// setPriority notes a router's priority, and says whether it is another one.
+func (c *Cluster) setPriority(n *node, priority uint8) bool {
+	if n.priority == priority {
+		return false
+	}
+	n.priority = priority
+	c.judge.Prioritized(n.moment(c.now), n.index, int(priority))
+	c.recorder.prioritize(n)
+	return true
+}
+
+// lose tells routers that others are gone.
+func (c *Cluster) lose(f *Fault) {
+	for to := range c.nodes {
+		for from := range c.nodes {
+			n := &c.nodes[to]
+			if from == to || !f.hits(from, to) || !n.runs() || !n.enabled {
+				continue
+			}
+			c.judge.Lost(n.moment(c.now), to, from)
+			c.recorder.lose(n, from)
+			c.step(n, vrrp.PeerLost{Address: c.options.address(from)})
+		}
+	}
 }
 
 // crash ends the process without a word.

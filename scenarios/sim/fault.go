@@ -25,17 +25,19 @@ const (
 	Duplicate Kind = "duplicate" // Share arrives twice
 	Reorder   Kind = "reorder"   // Share arrives Delay later
 	Unplug    Kind = "unplug"    // the router's link loses its carrier, and the daemon knows
+	Priority  Kind = "priority"  // a tracker gives the router that Priority
+	Lose      Kind = "lose"      // at its beginning To are told that From are gone, rightly or not (BFD)
 )
 
 // kinds is every kind, in the order in which they are drawn and documented.
-var kinds = [...]Kind{Crash, Stop, Pause, Clock, Cut, Loss, Burst, Delay, Duplicate, Reorder, Unplug}
+var kinds = [...]Kind{Crash, Stop, Pause, Clock, Cut, Loss, Burst, Delay, Duplicate, Reorder, Unplug, Priority, Lose}
 
 // ofLinks says that a kind concerns links, not a router.
 func (k Kind) ofLinks() bool {
 	switch k {
-	case Cut, Loss, Burst, Delay, Duplicate, Reorder:
+	case Cut, Loss, Burst, Delay, Duplicate, Reorder, Lose:
 		return true
-	case Crash, Stop, Pause, Clock, Unplug:
+	case Crash, Stop, Pause, Clock, Unplug, Priority:
 		return false
 	}
 	return false
@@ -73,6 +75,7 @@ type Fault struct {
 	Rate            conduct.Rate // of a clock, 0.25 to 2
 	Share, EndShare float64      // from 0 to 1
 	Delay, Jitter   time.Duration
+	Priority        uint8 // 1 to 254
 }
 
 // Until is when the fault ends.
@@ -90,7 +93,7 @@ func (f *Fault) travel() time.Duration {
 		return f.Delay + f.Jitter
 	case Reorder:
 		return f.Delay
-	case Crash, Stop, Pause, Clock, Cut, Loss, Burst, Duplicate, Unplug:
+	case Crash, Stop, Pause, Clock, Cut, Loss, Burst, Duplicate, Unplug, Priority, Lose:
 	}
 	return 0
 }
@@ -121,6 +124,10 @@ func (f *Fault) check(routers int) error {
 		if f.Rate < slowest || f.Rate > fastest {
 			return fmt.Errorf("clock: a rate of %s is not 0.25 to 2", formatRate(f.Rate))
 		}
+	case Priority:
+		if f.Priority == 0 || f.Priority == priorityOwner {
+			return fmt.Errorf("priority %d is not 1 to 254", f.Priority)
+		}
 	case Loss, Burst, Duplicate, Reorder, Delay:
 		n := Network{Loss: f.Share, BurstBegin: f.Share, BurstEnd: f.EndShare, Delay: f.Delay, Jitter: f.Jitter}
 		if f.Kind != Burst {
@@ -129,7 +136,7 @@ func (f *Fault) check(routers int) error {
 		if err := n.check(); err != nil {
 			return fmt.Errorf("%s: %w", f.Kind, err)
 		}
-	case Crash, Stop, Pause, Cut, Unplug:
+	case Crash, Stop, Pause, Cut, Unplug, Lose:
 	default:
 		return errors.New("no such fault: " + string(f.Kind))
 	}
@@ -154,6 +161,6 @@ func (f *Fault) apply(l *link) {
 	case Reorder:
 		n.Reorder = max(n.Reorder, f.Share)
 		n.ReorderDelay = max(n.ReorderDelay, f.Delay)
-	case Crash, Stop, Pause, Clock, Unplug:
+	case Crash, Stop, Pause, Clock, Unplug, Priority, Lose:
 	}
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,19 @@ func speaks(leaveOut func(vrrp.Action, []vrrp.Action) bool) builder {
 	}
 }
 
+// ignores makes a machine that is not told of that kind of event.
+func ignores[E vrrp.Event]() builder {
+	return func(p vrrp.Parameters) (machine, error) {
+		router, err := vrrp.New(p)
+		return mutant{machine: router, hear: func(e vrrp.Event) vrrp.Event {
+			if _, ignored := e.(E); ignored {
+				return nil
+			}
+			return e
+		}}, err
+	}
+}
+
 func isAdvert(a vrrp.Action, priority0 bool) bool {
 	sent, ok := a.(vrrp.SendAdvertisement)
 	return ok && (sent.Advertisement.Priority == 0) == priority0
@@ -105,7 +119,70 @@ func (w wrong) run(s *Schedule) (Result, error) {
 	return cluster.Finish(), nil
 }
 
+// skewless takes over when the intervals are over, without Skew_Time.
+type skewless struct {
+	*vrrp.VirtualRouter
+	late time.Duration
+}
+
+func (s skewless) Deadline() (time.Time, bool) {
+	deadline, running := s.VirtualRouter.Deadline()
+	if s.State() == vrrp.Backup {
+		deadline = deadline.Add(-s.late)
+	}
+	return deadline, running
+}
+
+func (s skewless) Step(now time.Time, event vrrp.Event) []vrrp.Action {
+	if _, expired := event.(vrrp.TimerExpired); expired && s.State() == vrrp.Backup {
+		now = now.Add(s.late)
+	}
+	return s.VirtualRouter.Step(now, event)
+}
+
+// mirrored swaps the addresses above and below its own.
+func mirrored(p *vrrp.Parameters, source netip.Addr) netip.Addr {
+	low, high := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.254")
+	if source.Is6() {
+		low, high = netip.MustParseAddr("fe80::1"), netip.MustParseAddr("fe80::ffff")
+	}
+	if source.Less(p.PrimaryAddress) {
+		return high
+	}
+	return low
+}
+
 var wrongs = map[string]wrong{
+	"has no skew": {build: func(p vrrp.Parameters) (machine, error) {
+		router, err := vrrp.New(p)
+		return skewless{router, p.SkewTime()}, err
+	}},
+	"takes the lower address in a tie": {build: func(p vrrp.Parameters) (machine, error) {
+		router, err := vrrp.New(p)
+		return mutant{machine: router, hear: func(e vrrp.Event) vrrp.Event {
+			r, ok := e.(vrrp.Received)
+			if ok && r.Advertisement.Priority == router.Parameters().Priority {
+				r.Source = mirrored(&p, r.Source)
+				return r
+			}
+			return e
+		}}, err
+	}},
+	"waits for an interval more": {rule: conduct.RuleLate, build: parametersOf(func(p *vrrp.Parameters) {
+		p.DownTimerAdverts = max(p.DownTimerAdverts, 3*btoi(p.DownTimerAdverts == 0)) + 1
+	})},
+	"keeps its first priority":             {build: ignores[vrrp.PriorityChanged]()},
+	"does not mind the loss of its Active": {rule: conduct.RuleLate, build: ignores[vrrp.PeerLost]()},
+	"takes over when another than its Active is lost": {build: func(p vrrp.Parameters) (machine, error) {
+		router, err := vrrp.New(p)
+		return mutant{machine: router, hear: func(e vrrp.Event) vrrp.Event {
+			if lost, ok := e.(vrrp.PeerLost); ok {
+				lost.Address = router.CurrentActive()
+				return lost
+			}
+			return e
+		}}, err
+	}},
 	"ignores higher priorities": {build: hears(func(p *vrrp.Parameters, a *vrrp.Advertisement) bool {
 		return a.Priority <= p.Priority
 	})},

@@ -33,18 +33,21 @@ type node struct {
 	alive   bool // there is a process
 	paused  bool
 	plugged bool
-	enabled bool // the machine has had its Startup
-	state   vrrp.State
-	holds   bool
-	lost    bool // the address ended while the process stood still
+	// priority is the one in force, that faults change.
+	priority uint8
+	enabled  bool // the machine has had its Startup
+	state    vrrp.State
+	holds    bool
+	lost     bool // the address ended while the process stood still
 
 	renewed  time.Duration // local: when the lease was renewed last
 	farewell time.Duration // when the guardian of a crashed process acts
 	orphaned bool          // the crashed process was Active
 
 	queue []packet // waits for a paused process
-	// What the process sends, ready to be read: at its priority and at 0.
-	said [2]spoken
+	// said is what the router sends, ready to be read, at each priority that it
+	// had.
+	said []spoken
 }
 
 // spoken is an advertisement as others receive it.
@@ -52,6 +55,16 @@ type spoken struct {
 	priority uint8
 	event    vrrp.Event
 	bytes    []byte // with Options.Codec
+}
+
+// spoken is what the router says at a priority; nil when it never did.
+func (n *node) spoken(priority uint8) *spoken {
+	for i := range n.said {
+		if n.said[i].priority == priority {
+			return &n.said[i]
+		}
+	}
+	return nil
 }
 
 // routerName is what everybody calls the router of that index.
@@ -88,6 +101,7 @@ func (o *Options) parameters(index int) vrrp.Parameters {
 		Version: o.Version, VRID: vrid, Priority: o.Routers[index].Priority, AdvertisementInterval: o.Interval,
 		PrimaryAddress: o.address(index), VirtualAddresses: []netip.Addr{o.virtualAddress()},
 		NoPreempt: o.Routers[index].NoPreempt, AnnounceCount: 1,
+		DownTimerAdverts: o.DownTimerAdverts, PeerLoss: o.PeerLoss,
 	}
 }
 

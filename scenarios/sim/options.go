@@ -17,7 +17,13 @@ type Options struct {
 	Routers  []Router
 	Version  vrrp.Version
 	Interval time.Duration // Advertisement_Interval; see vrrp.Parameters
-	IPv6     bool          // with version 3 only
+	// DownTimerAdverts is how many intervals Active_Down_Interval has; 0 stands
+	// for the RFC's 3.
+	DownTimerAdverts int
+	// PeerLoss is what a Backup does when a fault tells it that its Active is
+	// gone.
+	PeerLoss vrrp.PeerLoss
+	IPv6     bool // with version 3 only
 
 	Network Network
 
@@ -72,6 +78,9 @@ func (n Network) Travel() time.Duration {
 
 // lossless says that all arrives.
 func (n Network) lossless() bool { return n.Loss == 0 && n.BurstBegin == 0 }
+
+// RFCDownTimerAdverts is what a DownTimerAdverts of 0 stands for.
+const RFCDownTimerAdverts = 3
 
 // The bounds of a simulated cluster.
 const (

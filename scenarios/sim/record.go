@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"fmt"
 	"net/netip"
 
 	"takeover/daemon/vrrp"
+	"takeover/scenarios/check/conduct"
 	"takeover/scenarios/history"
 )
 
@@ -96,6 +98,24 @@ func (r *recorder) suffers(n *node, kind Kind, begins bool) {
 		r.append(n, history.FaultStart{Fault: string(kind), Undo: "ends by itself"})
 	} else {
 		r.append(n, history.FaultEnd{Fault: string(kind)})
+	}
+}
+
+// prioritize tells of a node's priority when it changes.
+func (r *recorder) prioritize(n *node) {
+	switch {
+	case r == nil || r.world != nil:
+	case n.priority == n.parameters.Priority:
+		r.append(n, history.FaultEnd{Fault: conduct.FaultPriority})
+	default:
+		r.append(n, history.FaultStart{Fault: fmt.Sprint(conduct.FaultPriority, " ", n.priority), Undo: "ends by itself"})
+	}
+}
+
+// lose tells of a node that is told that another one is gone.
+func (r *recorder) lose(n *node, from int) {
+	if r != nil && r.world == nil {
+		r.append(n, history.FaultStart{Fault: conduct.FaultLose + " " + routerName(from), Undo: "nothing is left to undo"})
 	}
 }
 

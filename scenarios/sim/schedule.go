@@ -56,7 +56,23 @@ func (s *Schedule) settled(j *conduct.Judge) (time.Duration, bool) {
 	if !s.Options.Network.lossless() || !j.Settles() {
 		return healed, false
 	}
-	return j.Healed(healed), true
+	return j.Healed(healed) + s.reprioritized(), true
+}
+
+// reprioritized is how much longer it takes to settle where priorities changed:
+// a timer that was set at a lower priority is longer, and whoever took over by
+// one that was set at a higher priority yields to the Active's next
+// advertisement.
+func (s *Schedule) reprioritized() time.Duration {
+	cluster := s.Options.history()
+	longest, changed := cluster.LongestDownInterval(), time.Duration(0)
+	for i := range s.Faults {
+		if f := &s.Faults[i]; f.Kind == Priority {
+			down := cluster.ActiveDownInterval(int(f.Priority), s.Options.Interval)
+			changed = max(changed, down-longest+s.Options.Interval, s.Options.Interval)
+		}
+	}
+	return changed
 }
 
 // travelUnder is the most that the fault and those at the same time add to an

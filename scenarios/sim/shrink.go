@@ -3,6 +3,8 @@ package sim
 import (
 	"slices"
 	"time"
+
+	"takeover/daemon/vrrp"
 )
 
 // shrinkRuns bounds how often a schedule is run to make it smaller.
@@ -107,6 +109,8 @@ func (r *shrinker) simplifyOptions() bool {
 		func(o *Options) { o.Farewell = o.Farewell.Round(time.Millisecond) },
 		func(o *Options) { o.Lease = 0 },
 		func(o *Options) { o.Codec = false },
+		func(o *Options) { o.DownTimerAdverts = 0 },
+		func(o *Options) { o.PeerLoss = vrrp.PeerLossIgnored },
 		func(o *Options) {
 			for i := range o.Routers {
 				o.Routers[i].NoPreempt = false

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,12 @@ func (s *Schedule) String() string {
 	var b strings.Builder
 	o := &s.Options
 	fmt.Fprintf(&b, "seed %d\nversion %d\ninterval %s\n", s.Seed, o.Version, o.Interval)
+	if o.DownTimerAdverts > 0 {
+		fmt.Fprintf(&b, "down_timer_adverts %d\n", o.DownTimerAdverts)
+	}
+	if o.PeerLoss != vrrp.PeerLossIgnored {
+		fmt.Fprintf(&b, "peer_loss %s\n", peerLosses[o.PeerLoss])
+	}
 	if o.IPv6 {
 		b.WriteString("ipv6\n")
 	}
@@ -67,8 +74,12 @@ func writeNetwork(b *strings.Builder, n *Network) {
 // String is what the fault is, without its time.
 func (f *Fault) String() string {
 	if !f.Kind.ofLinks() {
-		if f.Kind == Clock {
+		switch f.Kind {
+		case Clock:
 			return fmt.Sprintf("%s %s rate %s", f.Kind, routerName(f.Router), formatRate(f.Rate))
+		case Priority:
+			return fmt.Sprintf("%s %s to %d", f.Kind, routerName(f.Router), f.Priority)
+		case Crash, Stop, Pause, Unplug, Cut, Loss, Burst, Delay, Duplicate, Reorder, Lose:
 		}
 		return fmt.Sprintf("%s %s", f.Kind, routerName(f.Router))
 	}
@@ -86,7 +97,7 @@ func (f *Fault) String() string {
 		text += fmt.Sprintf(" delay %s jitter %s", f.Delay, f.Jitter)
 	case Reorder:
 		text += fmt.Sprintf(" share %s delay %s", formatShare(f.Share), f.Delay)
-	case Crash, Stop, Pause, Clock, Cut, Unplug:
+	case Crash, Stop, Pause, Clock, Cut, Unplug, Priority, Lose:
 	}
 	return text
 }
@@ -142,6 +153,10 @@ func (s *Schedule) line(w *words) error {
 		o.Version = vrrp.Version(w.number(8))
 	case "interval":
 		o.Interval = w.duration()
+	case "down_timer_adverts":
+		o.DownTimerAdverts = int(w.number(8))
+	case "peer_loss":
+		o.PeerLoss = w.peerLoss()
 	case "router":
 		if w.router() != len(o.Routers) {
 			return fmt.Errorf("the next router is %s", routerName(len(o.Routers)))
@@ -259,6 +274,26 @@ func (w *words) share() float64 {
 	return f
 }
 
+// peerLosses are the names of what follows from a lost peer.
+var peerLosses = [...]string{vrrp.PeerLossIgnored: "ignored", vrrp.PeerLossExpires: "expires", vrrp.PeerLossSkews: "skews"}
+
+// ParsePeerLoss reads what follows from a lost peer: ignored, expires or skews.
+func ParsePeerLoss(name string) (vrrp.PeerLoss, error) {
+	i := slices.Index(peerLosses[:], name)
+	if i < 0 {
+		return 0, fmt.Errorf("%q is not %s", name, strings.Join(peerLosses[:], ", "))
+	}
+	return vrrp.PeerLoss(i), nil
+}
+
+func (w *words) peerLoss() vrrp.PeerLoss {
+	loss, err := ParsePeerLoss(w.next())
+	if err != nil {
+		w.fail(err)
+	}
+	return loss
+}
+
 func (w *words) router() int { return w.routerNamed(w.next()) }
 
 func (w *words) routerNamed(name string) int {
@@ -299,10 +334,13 @@ func (w *words) fault() Fault {
 	case Clock:
 		w.word("rate")
 		f.Rate = conduct.Rate(w.share()*float64(conduct.TrueRate) + 0.5)
+	case Priority:
+		w.word("to")
+		f.Priority = uint8(w.number(8))
 	case Loss, Duplicate, Burst, Reorder:
 		w.word("share")
 		f.Share = w.share()
-	case Delay, Crash, Stop, Pause, Cut, Unplug:
+	case Delay, Crash, Stop, Pause, Cut, Unplug, Lose:
 	}
 	switch f.Kind {
 	case Burst:
@@ -316,7 +354,7 @@ func (w *words) fault() Fault {
 	case Reorder:
 		w.word("delay")
 		f.Delay = w.duration()
-	case Crash, Stop, Pause, Clock, Cut, Loss, Duplicate, Unplug:
+	case Crash, Stop, Pause, Clock, Cut, Loss, Duplicate, Unplug, Priority, Lose:
 	}
 	return f
 }

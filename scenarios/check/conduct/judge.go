@@ -68,7 +68,20 @@ type Limits struct {
 	// the router's clock; setting it and each advertisement renew it. Zero:
 	// there is none.
 	Lease time.Duration
+	// Loss is what a Backup does that is told that its Active is gone.
+	Loss Loss
 }
+
+// Loss is what follows from the loss of the current Active, told by another
+// means than advertisements (BFD). It goes beyond the RFC.
+type Loss uint8
+
+// What it does to a Backup's timer.
+const (
+	LossIgnored Loss = iota
+	LossExpires      // it ends at once
+	LossSkews        // it is at most Skew_Time
+)
 
 // Judge follows one virtual router of several routers, that are named by their
 // index in the cluster. It keeps the first time that a router breaks a rule. The
@@ -86,14 +99,15 @@ type Limits struct {
 //     (address)
 //   - Where a outranks b, and the way from a to b is sound, and both run, b is
 //     not Active longer than one interval of a and the travel beside it. A
-//     priority 0 that b reads begins that time anew: b may then take over from
-//     whoever sent it without knowing of a. (safety)
+//     priority 0 that b reads begins that time anew, and so does the word that
+//     its Active is lost: b may then take over without knowing of a. (safety)
 //   - See Healed and Settled for what follows the last fault. (live, flap)
 //
 // A moment at which several things happen is one: reading comes before timers,
 // as in vipd.
 type Judge struct {
 	limits  Limits
+	cluster history.Cluster
 	routers []router
 	links   []link // from*len(routers) + to
 	settled bool
@@ -116,6 +130,7 @@ type router struct {
 	farewell bool // crashed as Active: another may say priority 0 for it
 	goodbye  bool // said priority 0 itself
 
+	heard    int           // whose advertisement it read last as Backup; -1: nobody's
 	due      time.Duration // local: Active_Down_Timer
 	sent     time.Duration // local: the last advertisement
 	renewed  time.Duration // local: the lease
@@ -131,7 +146,7 @@ type router struct {
 // NewJudge returns a judge for the nodes of the cluster, that are in
 // Initialize and do not run. All links are sound.
 func NewJudge(cluster history.Cluster, limits Limits) *Judge {
-	j := &Judge{limits: limits}
+	j := &Judge{limits: limits, cluster: cluster}
 	for i, node := range cluster.Nodes {
 		order := 0
 		for _, other := range cluster.Nodes {
@@ -144,17 +159,21 @@ func NewJudge(cluster history.Cluster, limits Limits) *Judge {
 		}
 		j.routers = append(j.routers, router{
 			name: node.Name, priority: node.Priority, preempt: node.Preempt, order: order,
-			interval: cluster.AdvertInterval,
-			skew:     cluster.SkewTime(node.Priority, cluster.AdvertInterval),
-			down:     cluster.ActiveDownInterval(node.Priority, cluster.AdvertInterval),
-			yieldTo:  -1, rate: TrueRate,
+			interval: cluster.AdvertInterval, yieldTo: -1, heard: -1, rate: TrueRate,
 		})
+		j.setTimers(&j.routers[i])
 	}
 	j.links = make([]link, len(j.routers)*len(j.routers))
 	for i := range j.links {
 		j.links[i].sound = true
 	}
 	return j
+}
+
+// setTimers computes what follows from the router's priority.
+func (j *Judge) setTimers(r *router) {
+	r.skew = j.cluster.SkewTime(r.priority, r.interval)
+	r.down = j.cluster.ActiveDownInterval(r.priority, r.interval)
 }
 
 // Finding is the first broken rule, or nil.
@@ -239,6 +258,31 @@ func (j *Judge) Clocked(at time.Duration, i int, rate Rate) {
 	j.routers[i].rate, j.routers[i].moved = rate, at
 }
 
+// Prioritized says that the router has another priority from now, for its next
+// advertisement and the next time that it sets its timer.
+func (j *Judge) Prioritized(m Moment, i, priority int) {
+	j.settle(m.At)
+	r := &j.routers[i]
+	r.priority, r.moved = priority, m.At
+	j.setTimers(r)
+}
+
+// Lost says that the router is told that another one is gone.
+func (j *Judge) Lost(m Moment, i, from int) {
+	r := &j.routers[i]
+	if r.state != Backup || r.heard != from || j.limits.Loss == LossIgnored {
+		return
+	}
+	j.checkDone(m, r)
+	j.settle(m.At)
+	r.heard, r.zeroRead = -1, m.At
+	due := m.Local
+	if j.limits.Loss == LossSkews {
+		due += r.skew
+	}
+	r.due = min(r.due, due)
+}
+
 // Sent says that an advertisement left in the router's name.
 func (j *Judge) Sent(m Moment, i, priority int) {
 	r := &j.routers[i]
@@ -273,9 +317,10 @@ func (j *Judge) Read(m Moment, i, from, priority int) {
 	switch r.state {
 	case Initialize:
 	case Backup:
+		r.heard = from
 		if priority == 0 {
 			j.settle(m.At)
-			r.zeroRead = m.At
+			r.heard, r.zeroRead = -1, m.At
 			r.due = min(r.due, m.Local+r.skew)
 		} else if priority >= r.priority || !r.preempt {
 			r.due = m.Local + r.down
@@ -318,6 +363,10 @@ func (j *Judge) Changed(m Moment, i int, to State) {
 		if r.state == Active && !r.goodbye {
 			j.broken(m.At, r, RuleAdvert, "%s ended as Active without priority 0", r.name)
 		}
+	}
+	r.heard = -1
+	if to == Backup {
+		r.heard = r.yieldTo
 	}
 	r.state, r.yieldTo = to, -1
 }

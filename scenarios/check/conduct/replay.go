@@ -1,6 +1,11 @@
 package conduct
 
-import "takeover/scenarios/history"
+import (
+	"strconv"
+	"strings"
+
+	"takeover/scenarios/history"
+)
 
 // Replay judges a history that holds what the rules need: every advertisement
 // as it left its host and as it was read, the transitions as the daemons
@@ -47,6 +52,10 @@ const (
 	FaultStop   = "stop"   // ended in order
 	FaultPause  = "pause"  // stands still
 	FaultUnplug = "unplug" // without a link, and knows it
+	// FaultPriority and the priority that the router has from then on.
+	FaultPriority = "priority"
+	// FaultLose and the name of the router that this one is told is gone.
+	FaultLose = "lose"
 )
 
 func (r *replay) take(event history.Event) {
@@ -82,7 +91,16 @@ func (r *replay) take(event history.Event) {
 }
 
 func (r *replay) begins(m Moment, i int, fault string) {
-	switch fault {
+	kind, what, _ := strings.Cut(fault, " ")
+	switch kind {
+	case FaultPriority:
+		if priority, err := strconv.Atoi(what); err == nil {
+			r.judge.Prioritized(m, i, priority)
+		}
+	case FaultLose:
+		if from, known := r.index[what]; known {
+			r.judge.Lost(m, i, from)
+		}
 	case FaultPause:
 		r.judge.Paused(m, i)
 	case FaultStop, FaultUnplug:
@@ -92,6 +110,8 @@ func (r *replay) begins(m Moment, i int, fault string) {
 
 func (r *replay) ends(m Moment, i int, fault string) {
 	switch fault {
+	case FaultPriority:
+		r.judge.Prioritized(m, i, r.cluster.Nodes[i].Priority)
 	case FaultPause:
 		r.judge.Resumed(m, i)
 	case FaultUnplug:
