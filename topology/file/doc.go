@@ -3,7 +3,8 @@
 //
 // Reading is strict: an unknown key, a key given twice, a value of the wrong
 // kind and everything that topology.Spec.Problems finds is an error with file,
-// line and column; all of them at once, in the order of the file. What a file
+// line and column, in the order of the file: first all that does not fit the
+// format, and when that fits, all that does not make a topology. What a file
 // may say is one table (keys.go), from which the reader, the JSON Schema and
 // the check of the documentation are made.
 //

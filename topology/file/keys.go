@@ -24,7 +24,7 @@ func namesOf[T ~string](all []T) []string {
 	return names
 }
 
-// hostsMax bounds count: a lab of more hosts does not fit on a machine.
+// hostsMax is the most hosts of a file: a lab of more does not fit on a machine.
 const hostsMax = 1000
 
 // root is what a topology file may say.

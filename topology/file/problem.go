@@ -16,7 +16,7 @@ type Problem struct {
 	Text string
 }
 
-// Problems is everything that is wrong with a file, in its order.
+// Problems is what is wrong with a file, in its order.
 type Problems struct {
 	File string
 	All  []Problem

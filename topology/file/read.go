@@ -62,6 +62,7 @@ type reader struct {
 	problems *Problems
 	places   map[string]Position // of what the paths name
 	copies   map[string]string   // the host of the file that a host was made of
+	gateways map[string]int      // how many a host of the file has
 	open     func(name string) ([]byte, error)
 }
 
@@ -72,6 +73,9 @@ func (r *reader) problem(at Position, format string, args ...any) {
 // place finds what a path of topology.Problem names, or what is around it.
 func (r *reader) place(path []any) Position {
 	var names []string
+	if len(path) > 3 && path[2] == "routes" {
+		path = r.routePath(path)
+	}
 	for i, part := range path {
 		name := fmt.Sprint(part)
 		if original, copied := r.copies[name]; copied && i == 1 {
@@ -92,6 +96,20 @@ func (r *reader) place(path []any) Position {
 		}
 	}
 	return Position{Line: 1, Column: 1}
+}
+
+// routePath is where a route of the Spec is in the file: the gateways come
+// first.
+func (r *reader) routePath(path []any) []any {
+	host := fmt.Sprint(path[1])
+	if original, copied := r.copies[host]; copied {
+		host = original
+	}
+	index, _ := path[3].(int) // it is one
+	if gateways := r.gateways[host]; index >= gateways {
+		return []any{"hosts", host, "routes", index - gateways}
+	}
+	return []any{"hosts", host, "gateway", index}
 }
 
 // syntaxAt is where the parser's messages say that something is.
@@ -184,11 +202,11 @@ func (r *reader) beside(v *value) string {
 	}
 	text, err := r.open(v.text)
 	if err != nil {
-		var path *os.PathError
-		if errors.As(err, &path) {
+		if path, ok := errors.AsType[*os.PathError](err); ok {
 			err = path.Err
 		}
 		r.problem(v.Position, "read %s beside the topology file: %v", v.text, err)
+		return "not read" // that it is missing is said
 	}
 	return string(text)
 }

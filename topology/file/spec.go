@@ -19,10 +19,14 @@ func (r *reader) spec(tree *value) topology.Spec {
 			})
 		}
 	}
-	r.copies = map[string]string{}
+	r.copies, r.gateways = map[string]string{}, map[string]int{}
 	if hosts := tree.get("hosts"); hosts != nil {
 		for _, f := range hosts.fields {
 			s.Hosts = append(s.Hosts, r.hosts(&f)...)
+			if len(s.Hosts) > hostsMax {
+				r.problem(f.at, "with %s there are more than %d hosts", f.name, hostsMax)
+				break
+			}
 		}
 	}
 	return s
@@ -57,6 +61,7 @@ func (r *reader) host(f *field) topology.Host {
 			})
 		}
 	}
+	r.gateways[f.name] = len(f.all("gateway"))
 	for _, gateway := range f.all("gateway") {
 		via, _ := netip.ParseAddr(gateway.text) // fits has seen it
 		h.Routes = append(h.Routes, topology.Route{To: everything(via), Via: via})

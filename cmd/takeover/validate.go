@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"takeover/daemon/config"
+	"takeover/topology"
+	"takeover/topology/file"
+)
+
+func newValidate() *cobra.Command {
+	var schema bool
+	command := &cobra.Command{
+		Use:   "validate FILE.lab.yaml...",
+		Short: "Check topology files",
+		Long: "Validate reads topology files and the keepalived.conf files that they name, and\n" +
+			"prints everything that is wrong with them, with line and column. A name without\n" +
+			"a slash or a dot is a topology that ships with the program:\n\n" + shippedList(),
+		Example: "  takeover validate failover\n" +
+			"  takeover validate --schema > lab.schema.json",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 && !schema {
+				return errors.New("validate: name a file, or give --schema")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if schema {
+				_, err := c.OutOrStdout().Write(file.Schema())
+				return err
+			}
+			return validateAll(c.OutOrStdout(), c.ErrOrStderr(), args)
+		},
+	}
+	command.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of topology files")
+	return command
+}
+
+func shippedList() string {
+	var list strings.Builder
+	for _, name := range file.Shipped() {
+		summary := ""
+		if spec, err := file.OpenShipped(name); err == nil {
+			summary = spec.Summary
+		}
+		fmt.Fprintf(&list, "  %-12s %s\n", name, summary)
+	}
+	return strings.TrimRight(list.String(), "\n")
+}
+
+// readTopology reads a file, or the shipped topology of that name.
+func readTopology(name string) (topology.Spec, error) {
+	if !strings.ContainsAny(name, "./") {
+		return file.OpenShipped(name)
+	}
+	return file.Read(name)
+}
+
+// validateAll reads every file, whatever is wrong with those before.
+func validateAll(out, errs io.Writer, names []string) error {
+	bad := 0
+	for _, name := range names {
+		spec, err := readTopology(name)
+		if err == nil {
+			err = checkConfigs(spec)
+		}
+		if err == nil {
+			fmt.Fprintf(out, "%s: ok: %s\n", name, census(spec))
+			continue
+		}
+		bad++
+		if problems, ok := errors.AsType[*file.Problems](err); ok {
+			fmt.Fprint(errs, problems.Pretty())
+			continue
+		}
+		if path, ok := errors.AsType[*os.PathError](err); ok {
+			err = fmt.Errorf("%s: %w", name, path.Err)
+		}
+		fmt.Fprintln(errs, err)
+	}
+	if bad > 0 {
+		return usage(fmt.Errorf("%d of %s can't be used", bad, counted(len(names), "file")))
+	}
+	return nil
+}
+
+// checkConfigs reads the configurations of the daemons that vipd's language is
+// for.
+func checkConfigs(spec topology.Spec) error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, host := range spec.Hosts {
+		for _, p := range host.Processes {
+			if p.Kind != topology.ProcessSubject && p.Kind != topology.ProcessVIPD || seen[p.Config] {
+				continue
+			}
+			seen[p.Config] = true
+			if _, err := config.Parse(p.ConfigName, []byte(p.Config)); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func census(spec topology.Spec) string {
+	links, processes := 0, 0
+	for _, host := range spec.Hosts {
+		links += len(host.Links)
+		processes += len(host.Processes)
+	}
+	return strings.Join([]string{
+		counted(len(spec.Hosts), "host"), counted(len(spec.Segments), "segment"),
+		counted(links, "link"), counted(processes, "process"),
+	}, ", ")
+}
+
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "s"):
+		return fmt.Sprintf("%d %ses", n, thing)
+	default:
+		return fmt.Sprintf("%d %ss", n, thing)
+	}
+}
