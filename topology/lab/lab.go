@@ -85,6 +85,9 @@ func (l *Lab) build() error {
 			return err
 		}
 	}
+	if err := l.addUplinks(bridges); err != nil {
+		return err
+	}
 	for index, spec := range l.Spec.Hosts {
 		host := &Host{Spec: spec}
 		l.hosts[spec.Name] = host
@@ -97,10 +100,13 @@ func (l *Lab) build() error {
 		}
 		for number, link := range spec.Links {
 			built := Link{Link: link, Port: portName(spec.Name, number, index), MAC: macOf(index, number)}
-			if err := l.addLink(host, built, bridges[link.Segment]); err != nil {
+			if err := l.addLink(host, built, bridges[link.Segment], l.mtuOf(link.Segment)); err != nil {
 				return fmt.Errorf("link %s/%s: %w", spec.Name, link.Interface, err)
 			}
 			host.Links = append(host.Links, built)
+		}
+		if err := host.configure(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -149,6 +155,7 @@ func setIPv6(name, value string) error {
 func (l *Lab) addBridge(segment topology.Segment) (index int, err error) {
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = segment.Name
+	attributes.MTU = segment.MTU
 	snooping := false
 	bridge := &netlink.Bridge{LinkAttrs: attributes, MulticastSnooping: &snooping}
 	if err := l.handle.LinkAdd(bridge); err != nil {
@@ -169,14 +176,15 @@ func lacking(err error, module string) error {
 	return err
 }
 
-// addLink makes the veth pair with one end in the switch and the other in the
-// host, and sets both up.
-func (l *Lab) addLink(host *Host, link Link, bridge int) error {
+// addLink makes the veth pair with one end in the switch, which it sets up, and
+// the other in the host.
+func (l *Lab) addLink(host *Host, link Link, bridge, mtu int) error {
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = link.Port
 	attributes.MasterIndex = bridge
+	attributes.MTU = mtu
 	veth := &netlink.Veth{
-		LinkAttrs: attributes, PeerName: link.Interface, PeerHardwareAddr: link.MAC,
+		LinkAttrs: attributes, PeerName: link.Interface, PeerHardwareAddr: link.MAC, PeerMTU: uint32(mtu),
 		PeerNamespace: netlink.NsFd(int(host.Network.Fd())),
 	}
 	if err := l.handle.LinkAdd(veth); err != nil {
@@ -184,30 +192,6 @@ func (l *Lab) addLink(host *Host, link Link, bridge int) error {
 	}
 	if err := l.handle.LinkSetUp(veth); err != nil {
 		return fmt.Errorf("set port %s up: %w", link.Port, err)
-	}
-	handle, err := netlink.NewHandleAt(netns.NsHandle(host.Network.Fd()), unix.NETLINK_ROUTE)
-	if err != nil {
-		return fmt.Errorf("open rtnetlink in the host: %w", err)
-	}
-	defer handle.Close()
-	return configure(handle, link)
-}
-
-func configure(handle *netlink.Handle, link Link) error {
-	device, err := handle.LinkByName(link.Interface)
-	if err != nil {
-		return fmt.Errorf("find it: %w", err)
-	}
-	for _, prefix := range link.Addresses {
-		address := &netlink.Addr{IPNet: &net.IPNet{
-			IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
-		}}
-		if err := handle.AddrAdd(device, address); err != nil {
-			return fmt.Errorf("add %s: %w", prefix, err)
-		}
-	}
-	if err := handle.LinkSetUp(device); err != nil {
-		return fmt.Errorf("set it up: %w", err)
 	}
 	return nil
 }
@@ -268,7 +252,14 @@ func (l *Lab) SetPort(port string, up bool) error {
 // Machine is the host as something that runs processes. It is started with
 // the first call, since a host that runs nothing does not need it.
 func (h *Host) Machine() (*sandbox.Host, error) {
-	h.start.Do(func() { h.machine, h.err = sandbox.StartHost(h.Spec.Name, h.Network) })
+	h.start.Do(func() {
+		files, err := h.files()
+		if err != nil {
+			h.err = err
+			return
+		}
+		h.machine, h.err = sandbox.StartHost(h.Spec.Name, h.Network, files...)
+	})
 	return h.machine, h.err
 }
 

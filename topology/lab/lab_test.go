@@ -52,8 +52,11 @@ func inSandbox(args []string) error {
 	if err != nil {
 		return err
 	}
-	if rest[0] == "bench" {
+	switch rest[0] {
+	case "bench":
 		return bench()
+	case "wide":
+		return wide()
 	}
 	l, err := lab.Up(four())
 	if err != nil {

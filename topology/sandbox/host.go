@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/containernetworking/plugins/pkg/ns"
@@ -29,14 +30,19 @@ type Host struct {
 	pidns string // what /proc/PID/ns/pid of each of its processes reads
 }
 
-// StartHost makes a host around a network namespace.
-func StartHost(name string, network ns.NetNS) (*Host, error) {
+// StartHost makes a host around a network namespace. Its processes see files
+// in place of what the machine has there.
+func StartHost(name string, network ns.NetNS, files ...File) (*Host, error) {
 	ready, readyWriter, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer ready.Close()
-	path, argv := RoleCommand(initRole, name)
+	arguments := []string{name}
+	for _, file := range files {
+		arguments = append(arguments, file.Path, file.Source)
+	}
+	path, argv := RoleCommand(initRole, arguments...)
 	command := &exec.Cmd{
 		Path: path, Args: argv, Dir: "/", Env: []string{"GOMAXPROCS=1", "GOGC=off"},
 		Stderr: os.Stderr, ExtraFiles: []*os.File{readyWriter},
@@ -84,7 +90,7 @@ func (h *Host) Stop() {
 
 // hostInit is the role of a host's process 1.
 func hostInit(args []string) error {
-	if os.Getpid() != 1 || len(args) != 1 {
+	if os.Getpid() != 1 || len(args)%2 != 1 {
 		return errors.New("this is the first process of a host and nothing to start by hand")
 	}
 	ready := os.NewFile(readyFD, "ready")
@@ -92,6 +98,13 @@ func hostInit(args []string) error {
 	signal.Notify(children, syscall.SIGCHLD)
 	if err := arrangeHost(args[0]); err != nil {
 		return err
+	}
+	var files []File
+	for pair := range slices.Chunk(args[1:], 2) {
+		files = append(files, File{Path: pair[0], Source: pair[1]})
+	}
+	if err := placeFiles(files); err != nil {
+		return fmt.Errorf("host %s: %w", args[0], err)
 	}
 	if _, err := ready.Write([]byte{1}); err != nil {
 		return err
