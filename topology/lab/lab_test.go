@@ -2,7 +2,6 @@ package lab_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -54,7 +53,7 @@ func inSandbox(args []string) error {
 	}
 	switch rest[0] {
 	case "bench":
-		return bench()
+		return bench(rest[1:])
 	case "wide":
 		return wide()
 	}
@@ -330,7 +329,7 @@ func TestOrdinaryUserHasLabsToo(t *testing.T) {
 	if err := errors.Join(os.WriteFile(copied, data, 0o755), os.Chmod(home, 0o777)); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(copied, "-test.run", "Host|Port|Kill|Nothing|Groups", "-test.v")
+	command := exec.Command(copied, "-test.run", "Host|Lab|Port|Kill|Nothing|Groups", "-test.v")
 	command.Dir, command.Env = home, []string{"PATH=/usr/bin:/bin", "TMPDIR=" + home, "HOME=" + home}
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := command.CombinedOutput()
@@ -340,47 +339,4 @@ func TestOrdinaryUserHasLabsToo(t *testing.T) {
 	if strings.Contains(string(out), "--- SKIP") {
 		t.Skipf("as nobody:\n%s", out)
 	}
-}
-
-// bench takes the figures of BenchmarkLab, inside of a sandbox.
-func bench() error {
-	var figures struct{ Up, Down []time.Duration }
-	for range 50 {
-		begin := time.Now()
-		l, err := lab.Up(four())
-		if err != nil {
-			return err
-		}
-		figures.Up = append(figures.Up, time.Since(begin))
-		begin = time.Now()
-		if err := l.Down(); err != nil {
-			return err
-		}
-		figures.Down = append(figures.Down, time.Since(begin))
-	}
-	return json.NewEncoder(os.Stdout).Encode(figures)
-}
-
-// BenchmarkLab builds four hosts on a bridge and takes them down, 50 times.
-func BenchmarkLab(b *testing.B) {
-	for b.Loop() {
-		var out bytes.Buffer
-		box, err := sandbox.Start(sandbox.Options{Role: "lab-test", Args: []string{"bench"}, Dir: b.TempDir(), Output: &out, Errors: os.Stderr})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := box.Wait(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-		var figures struct{ Up, Down []time.Duration }
-		if err := json.Unmarshal(out.Bytes(), &figures); err != nil {
-			b.Fatal(err)
-		}
-		slices.Sort(figures.Up)
-		slices.Sort(figures.Down)
-		middle := len(figures.Up) / 2
-		b.ReportMetric(float64(figures.Up[middle].Microseconds())/1000, "up-median-ms")
-		b.ReportMetric(float64(figures.Down[middle].Microseconds())/1000, "down-median-ms")
-	}
-	b.ReportMetric(0, "ns/op")
 }
