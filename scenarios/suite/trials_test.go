@@ -122,7 +122,7 @@ func isLate(r *suite.Result) bool {
 	late := 0
 	for _, f := range r.Judgement.Findings {
 		switch {
-		case f.Verdict == history.Fail && f.Check != check.Timing:
+		case f.Verdict == history.Fail && f.Check != check.Timing && f.Check != check.Conduct:
 			return false
 		case f.Verdict == history.Fail:
 			late++
