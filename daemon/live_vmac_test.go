@@ -97,25 +97,26 @@ func (r *routers) isActive(mark, node int) {
 	r.isAlone(node)
 }
 
-// isAlone looks whether only that node advertises, for longer than an
-// Active_Down_Interval.
-func (r *routers) isAlone(node int) {
-	r.t.Helper()
-	mark := r.mark()
-	r.await(2*time.Second, "it goes on", func() bool {
+// isAlone awaits that only that node advertises, for longer than an
+// Active_Down_Interval. It returns the place where that begins.
+func (l *lab) isAlone(node int) (mark int) {
+	l.t.Helper()
+	mark = l.mark()
+	l.await(seatBound, fmt.Sprintf("node %d advertises, and no other", node), func() bool {
 		own := 0
-		for _, f := range r.seen.since(mark) {
-			if f.advertisement && f.node == node {
+		for n, f := range l.seen.since(mark) {
+			switch {
+			case !f.advertisement:
+			case f.node != node:
+				mark += n + 1
+				return false
+			default:
 				own++
 			}
 		}
 		return own >= 5
 	})
-	for _, f := range r.seen.since(mark) {
-		if f.advertisement && f.node != node {
-			r.t.Fatalf("node %d advertises, too: %+v", f.node, f)
-		}
-	}
+	return mark
 }
 
 // in runs f on a thread that is in the node's namespace.
