@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // An address owner accepts what is sent to its address whatever Accept_Mode is
@@ -23,7 +22,7 @@ func TestLiveOwnerKeepsAndAccepts(t *testing.T) {
 				r.address = netip.MustParsePrefix("fd09::1/64")
 				text = r.instance("VI", liveVRID, ownerPriority, r.address.String())
 			}
-			a := r.vipdWith(1, r.write(1, text))
+			a := r.calm(1, r.write(1, text))
 			r.isActive(0, 1)
 			r.answers()
 			a.signal(a.worker(), syscall.SIGTERM)
@@ -42,19 +41,19 @@ func TestLiveOwnersAddressThatAPredecessorSet(t *testing.T) {
 	r := newRouters(t, false, "")
 	configuration := r.write(1, r.instance("VI", liveVRID, ownerPriority, r.address.String()))
 	r.hardware = r.ownHardware()
-	a := r.vipdWith(1, configuration)
+	a := r.calm(1, configuration)
 	r.isActive(0, 1)
 	a.killTogether()
 	if count, _ := r.has(1, []netip.Prefix{r.address}); count != 1 {
 		t.Fatal("the address is not left: nothing is shown")
 	}
 	mark := r.mark()
-	a = r.vipdWith(1, configuration)
+	a = r.calm(1, configuration)
 	r.isActive(mark, 1)
 	if strings.Contains(a.logText(), "leftover") {
 		t.Error("the owner's address was taken off meanwhile")
 	}
 	a.signal(a.worker(), syscall.SIGTERM)
-	r.await(5*time.Second, "all processes of the node have ended", func() bool { return len(r.pids(1)) == 0 })
+	r.await(seatBound, "all processes of the node have ended", func() bool { return len(r.pids(1)) == 0 })
 	r.isTidy(1)
 }
