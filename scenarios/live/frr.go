@@ -29,56 +29,86 @@ func frr() subject {
 		},
 		args:       frrArguments,
 		config:     frrConfig,
-		virtualMAC: func(c Cluster) string { return fmt.Sprintf("00:00:5e:00:01:%02x", c.VRID) },
+		virtualMAC: func(c Cluster) string { return frrMAC(c.VRID) },
 	}
 }
 
-// frrScript makes the device and starts zebra where they are missing, and
+func frrMAC(vrid int) string { return fmt.Sprintf("00:00:5e:00:01:%02x", vrid) }
+
+// frrScript makes the devices and starts zebra where they are missing, and
 // becomes vrrpd. The node's own device must not answer for the VIP.
 const frrScript = `
-	frr=$1 config=$2 below=$3 device=$4 mac=$5 vip=$6
+	frr=$1 config=$2
+	shift 2
 	mkdir -p /run/frr
 	install -o frr -g frr -m 600 "$config" /run/frr/frr.conf
 	chown frr:frr /run/frr
-	if ! ip link show "$device" >/dev/null 2>&1; then
-		for setting in all/arp_ignore=1 all/arp_announce=2 all/rp_filter=0 default/rp_filter=0; do
-			echo "${setting#*=}" >"/proc/sys/net/ipv4/conf/${setting%=*}"
-		done
-		ip link add "$device" link "$below" address "$mac" type macvlan mode bridge
-		ip address add "$vip" dev "$device"
-		ip link set "$device" protodown on
-		ip link set "$device" up
-	fi
+	for setting in all/arp_ignore=1 all/arp_announce=2 all/rp_filter=0 default/rp_filter=0; do
+		echo "${setting#*=}" >"/proc/sys/net/ipv4/conf/${setting%=*}"
+	done
+	while [ $# -ge 4 ]; do
+		below=$1 device=$2 mac=$3 vip=$4
+		shift 4
+		if ! ip link show "$device" >/dev/null 2>&1; then
+			ip link add "$device" link "$below" address "$mac" type macvlan mode bridge
+			ip address add "$vip" dev "$device"
+			ip link set "$device" protodown on
+			ip link set "$device" up
+		fi
+	done
 	pidof zebra >/dev/null || "$frr/zebra" -d -f /run/frr/frr.conf -i /run/frr/zebra.pid -z /run/frr/zserv.api --vty_socket /run/frr
 	exec "$frr/vrrpd" --log stdout -f /run/frr/frr.conf -i /run/frr/vrrpd.pid -z /run/frr/zserv.api --vty_socket /run/frr
 `
 
-func frrArguments(s seating) []string {
-	device := fmt.Sprintf("%s-%d", frrInterface, s.cluster.VRID)
-	return []string{
-		"sh", "-ec", frrScript, filepath.Base(s.files.config), s.programs.FRR, s.files.config,
-		s.seat.Interface, device, frr().virtualMAC(s.cluster), s.cluster.VIPs[0].String(),
-	}
+// frrCommand starts FRR with its configuration and devices, four words each:
+// see the script.
+func frrCommand(v *service, devices ...string) []string {
+	return append([]string{"sh", "-ec", frrScript, filepath.Base(v.files.config), v.programs.FRR, v.files.config}, devices...)
+}
+
+func frrArguments(v *service) []string {
+	device := fmt.Sprintf("%s-%d", frrInterface, v.cluster.VRID)
+	return frrCommand(v, v.seat.Interface, device, frrMAC(v.cluster.VRID), v.cluster.VIPs[0].String())
 }
 
 // frrConfig is the virtual router in FRR's language; the interval is in
 // milliseconds.
-func frrConfig(s seating) string {
-	router := func(what string, value any) string { return fmt.Sprintf(" vrrp %d %s %v", s.cluster.VRID, what, value) }
+func frrConfig(v *service) string {
+	router := func(what string, value any) string { return fmt.Sprintf(" vrrp %d %s %v", v.cluster.VRID, what, value) }
 	lines := []string{
 		"frr defaults traditional",
-		"hostname " + s.seat.Name,
+		"hostname " + v.seat.Name,
 		"log stdout informational",
-		"interface " + s.seat.Interface,
-		router("version", s.cluster.Version),
-		router("priority", s.seat.Priority),
-		router("advertisement-interval", s.cluster.Interval.Milliseconds()),
-		router("ip", s.cluster.VIPs[0].Addr()),
+		"interface " + v.seat.Interface,
+		router("version", v.cluster.Version),
+		router("priority", v.seat.Priority),
+		router("advertisement-interval", v.cluster.Interval.Milliseconds()),
+		router("ip", v.cluster.VIPs[0].Addr()),
 	}
-	if !s.seat.Preempt {
-		lines = append(lines, fmt.Sprintf(" no vrrp %d preempt", s.cluster.VRID))
+	if !v.seat.Preempt {
+		lines = append(lines, fmt.Sprintf(" no vrrp %d preempt", v.cluster.VRID))
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// frrDevices are the devices that a configuration in FRR's own language needs:
+// one for each IPv4 address of a virtual router.
+func frrDevices(text string) []string {
+	var devices []string
+	below := ""
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 2 && words[0] == "interface":
+			below = words[1]
+		case len(words) == 4 && words[0] == "vrrp" && words[2] == "ip":
+			var vrid int
+			if _, err := fmt.Sscan(words[1], &vrid); err == nil && below != "" {
+				devices = append(devices, below, fmt.Sprintf("%s-%d", frrInterface, vrid), frrMAC(vrid), words[3]+"/32")
+			}
+		}
+	}
+	return devices
 }
 
 // checkFRR says what keeps FRR from taking its seat.

@@ -13,55 +13,67 @@ import (
 )
 
 // prepareProcess makes the faults of processes.
-func (w *World) prepareProcess(f fault.Fault, host string) (injection, error) {
-	n := w.nodes[host]
-	if n == nil {
-		return injection{}, errors.New("it is no node")
+func (s *Stand) prepareProcess(f fault.Fault, host string) (injection, error) {
+	if f.Kind == fault.NginxKilled {
+		return s.prepareWeb(host)
 	}
-	restartDaemon := func() error { return n.restart(w, n.isDaemon, n.startDaemon) }
+	v := s.daemon(host)
+	if v == nil {
+		return injection{}, errors.New("it has no VRRP daemon")
+	}
+	restart := func() error { return v.restart(s) }
 	switch f.Kind { //nolint:exhaustive // the rest is not built yet
-	case fault.NginxKilled:
-		n.expect(n.web)
-		return injection{n.kill(isWeb), func() error { return n.restart(w, isWeb, n.startWeb) }}, nil
 	case fault.DaemonStopped:
-		n.expect(n.daemon)
-		daemon := n.daemon
+		daemon := v.expect()
 		return injection{
 			func() error { return unix.Kill(daemon.PID, unix.SIGTERM) },
-			func() error { return errors.Join(awaitEnd(daemon), restartDaemon()) },
+			func() error { return errors.Join(awaitEnd(daemon), restart()) },
 		}, nil
 	case fault.DaemonKilled:
-		n.expect(n.daemon)
-		return injection{n.kill(n.isDaemon), restartDaemon}, nil
+		v.expect()
+		return injection{v.kill(v.owns), restart}, nil
 	case fault.WorkerKilled:
-		n.expect(n.daemon)
-		return injection{n.kill(n.isWorker), restartDaemon}, nil
+		v.expect()
+		return injection{v.kill(v.isWorker), restart}, nil
 	case fault.GuardianKilled:
-		n.expect(n.daemon)
-		return injection{n.kill(n.isGuardian), restartDaemon}, nil
+		v.expect()
+		return injection{v.kill(v.isGuardian), restart}, nil
 	case fault.DaemonPaused:
 		return injection{
-			n.signal((*sandbox.Host).StopAll, n.isDaemon),
-			n.signal((*sandbox.Host).ContinueAll, n.isDaemon),
+			v.signal((*sandbox.Host).StopAll, v.owns),
+			v.signal((*sandbox.Host).ContinueAll, v.owns),
 		}, nil
 	default:
 		return injection{}, ErrNotBuilt
 	}
 }
 
+func (s *Stand) prepareWeb(host string) (injection, error) {
+	v := s.web(host)
+	if v == nil {
+		return injection{}, errors.New("it has no web server")
+	}
+	v.expect()
+	return injection{v.kill(v.owns), func() error { return v.restart(s) }}, nil
+}
+
 // prepareLink makes the faults of links and traffic.
-func (w *World) prepareLink(f fault.Fault, host string) (injection, error) {
-	port := w.lab.Host(host).Links[0].Port
+func (s *Stand) prepareLink(f fault.Fault, host string) (injection, error) {
+	links := s.lab.Host(host).Links
+	if len(links) == 0 {
+		return injection{}, errors.New("it has no link")
+	}
+	port := links[0].Port
 	switch f.Kind { //nolint:exhaustive // the rest is not built yet
 	case fault.AdvertsDropped:
 		return injection{
-			func() error { return w.drops.DropVRRP(port, true) },
-			func() error { return w.drops.DropVRRP(port, false) },
+			func() error { return s.drops.DropVRRP(port, true) },
+			func() error { return s.drops.DropVRRP(port, false) },
 		}, nil
 	case fault.LinkLoss:
 		return injection{
-			func() error { return w.lab.SetPort(port, false) },
-			func() error { return w.lab.SetPort(port, true) },
+			func() error { return s.lab.SetPort(port, false) },
+			func() error { return s.lab.SetPort(port, true) },
 		}, nil
 	default:
 		return injection{}, ErrNotBuilt
@@ -69,16 +81,16 @@ func (w *World) prepareLink(f fault.Fault, host string) (injection, error) {
 }
 
 // kill ends all processes that match, at once; there must be one.
-func (n *node) kill(match func(sandbox.Info) bool) func() error {
-	return n.signal((*sandbox.Host).KillAll, match)
+func (v *service) kill(match func(sandbox.Info) bool) func() error {
+	return v.signal((*sandbox.Host).KillAll, match)
 }
 
 // signal sends a signal to all processes that match; there must be one.
-func (n *node) signal(
+func (v *service) signal(
 	send func(*sandbox.Host, func(sandbox.Info) bool) ([]sandbox.Info, error), match func(sandbox.Info) bool,
 ) func() error {
 	return func() error {
-		machine, err := n.host.Machine()
+		machine, err := v.host.Machine()
 		if err != nil {
 			return err
 		}
@@ -92,14 +104,14 @@ func (n *node) signal(
 
 // isWorker matches the process that speaks VRRP: keepalived's child, and the
 // others' main process.
-func (n *node) isWorker(info sandbox.Info) bool {
-	main := info.PID == n.daemon.PID
-	return n.isDaemon(info) && main == (n.subject.name != "keepalived")
+func (v *service) isWorker(info sandbox.Info) bool {
+	main := info.PID == v.running().PID
+	return v.owns(info) && main == (v.subject.name != "keepalived")
 }
 
 // isGuardian matches the process that watches over the worker.
-func (n *node) isGuardian(info sandbox.Info) bool {
-	return n.isDaemon(info) && !n.isWorker(info)
+func (v *service) isGuardian(info sandbox.Info) bool {
+	return v.owns(info) && !v.isWorker(info)
 }
 
 // stopBound is how long a program may take to end after SIGTERM.
@@ -114,9 +126,9 @@ func awaitEnd(p *sandbox.Process) error {
 	}
 }
 
-// restart starts a program again unless it came back by itself.
-func (n *node) restart(w *World, match func(sandbox.Info) bool, start func(*World) error) error {
-	machine, err := n.host.Machine()
+// restart starts the program again unless it came back by itself.
+func (v *service) restart(s *Stand) error {
+	machine, err := v.host.Machine()
 	if err != nil {
 		return err
 	}
@@ -124,8 +136,8 @@ func (n *node) restart(w *World, match func(sandbox.Info) bool, start func(*Worl
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(all, match) {
+	if slices.ContainsFunc(all, v.owns) {
 		return nil
 	}
-	return start(w)
+	return v.start(s)
 }

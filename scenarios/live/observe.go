@@ -15,30 +15,38 @@ import (
 	"golang.org/x/sys/unix"
 
 	"takeover/scenarios/probe"
+	"takeover/topology"
 	"takeover/topology/sandbox"
 )
 
 // probeTimeout is when a request is given up.
 const probeTimeout = time.Second
 
-// observe starts everything that watches from now to the trial's end.
-func (w *World) observe() error {
-	w.observers = append(w.observers, probe.StartCanary(w.clock, w.log))
-	if err := w.capture(); err != nil {
+// observe starts everything that watches from now to the end: the canary, the
+// captures at every port, and the addresses and links of every host.
+func (s *Stand) observe() error {
+	s.observers = append(s.observers, probe.StartCanary(s.clock, s.log))
+	if err := s.capture(); err != nil {
 		return err
 	}
-	for _, host := range w.lab.Spec.Hosts {
-		if host.Name == observerName {
+	for _, host := range s.plan.Spec.Hosts {
+		if host.Role == topology.RoleObserver {
 			continue
 		}
-		watch, err := probe.WatchHost(w.clock, w.log, probe.HostOptions{
-			Host: host.Name, Namespace: w.lab.Host(host.Name).Network.Path(), Neighbours: host.Name == clientName,
+		watch, err := probe.WatchHost(s.clock, s.log, probe.HostOptions{
+			Host: host.Name, Namespace: s.lab.Host(host.Name).Network.Path(),
+			Neighbours: host.Role == topology.RoleClient,
 		})
 		if err != nil {
 			return err
 		}
-		w.observers = append(w.observers, watch)
+		s.observers = append(s.observers, watch)
 	}
+	return nil
+}
+
+// observeOwners asks all the time who owns the VIP.
+func (w *World) observeOwners() error {
 	owners, err := probe.StartOwnerProbe(w.clock, w.log, probe.OwnerOptions{
 		Namespace: w.lab.Host(observerName).Network.Path(), Interface: clientDevice,
 		VIP: w.plan.Cluster.VIPs[0].Addr(), Period: w.plan.Periods.Owners, Hosts: w.macs(),
@@ -50,39 +58,48 @@ func (w *World) observe() error {
 	return nil
 }
 
-// capture listens at every host's port; the observer's is left out, which
-// carries nothing but its own questions.
-func (w *World) capture() error {
-	o := probe.CaptureOptions{Namespace: w.lab.Switch().Path()}
-	for _, host := range w.lab.Spec.Hosts {
-		if host.Name != observerName {
-			o.Ports = append(o.Ports, probe.Port{Host: host.Name, Interface: w.lab.Host(host.Name).Links[0].Port})
-		}
-	}
-	if w.plan.Pcap {
+// capture listens at every host's ports; an observer's are left out, which
+// carry nothing but its own questions.
+func (s *Stand) capture() error {
+	o := probe.CaptureOptions{Namespace: s.lab.Switch().Path(), Ports: s.ports("")}
+	if s.plan.Pcap {
 		file, err := os.Create(filepath.Join(sandbox.Dir, CaptureFile))
 		if err != nil {
 			return err
 		}
 		o.PCAPNG = file
-		w.closers = append(w.closers, file.Close)
+		s.closers = append(s.closers, file.Close)
 	}
-	watch, err := probe.StartCapture(w.clock, w.log, o)
+	watch, err := probe.StartCapture(s.clock, s.log, o)
 	if err != nil {
 		return err
 	}
-	w.observers = append(w.observers, watch)
+	s.observers = append(s.observers, watch)
 	return nil
+}
+
+// ports are those of a host, or of all but observers when name is empty.
+func (s *Stand) ports(name string) []probe.Port {
+	var ports []probe.Port
+	for _, host := range s.plan.Spec.Hosts {
+		if name != "" && host.Name != name || host.Role == topology.RoleObserver {
+			continue
+		}
+		for _, link := range s.lab.Host(host.Name).Links {
+			ports = append(ports, probe.Port{Host: host.Name, Interface: link.Port})
+		}
+	}
+	return ports
 }
 
 // macs leads from the nodes' MAC addresses, and those that they give the VIP,
 // to their names.
 func (w *World) macs() map[string]string {
 	macs := map[string]string{}
-	for i, seat := range w.plan.Cluster.Seats {
+	for _, seat := range w.plan.Cluster.Seats {
 		macs[w.mac(seat.Name)] = seat.Name
-		if virtual := w.subjects[i].virtualMAC; virtual != nil {
-			macs[virtual(w.plan.Cluster)] = seat.Name
+		if v := w.daemon(seat.Name); v != nil && v.subject.virtualMAC != nil {
+			macs[v.subject.virtualMAC(w.plan.Cluster)] = seat.Name
 		}
 	}
 	return macs
@@ -136,10 +153,7 @@ func (w *World) startClient() error {
 
 // clientEnded says whether the probes ended before they were told to.
 func (w *World) clientEnded(process *sandbox.Process) error {
-	w.mu.Lock()
-	closing := w.closing
-	w.mu.Unlock()
-	if closing {
+	if w.isClosing() {
 		return nil
 	}
 	err := fmt.Errorf("%s ended by themselves: %s", process.Name, process.Status())

@@ -11,6 +11,7 @@ import (
 	"takeover/daemon/config"
 	"takeover/scenarios/fault"
 	"takeover/scenarios/history"
+	"takeover/topology"
 )
 
 // Plan is everything about one trial. It goes to the sandbox as JSON.
@@ -28,8 +29,10 @@ type Plan struct {
 	Keep          bool // leave the lab up afterwards until told to stop
 }
 
-// Cluster is a cluster read from configuration files.
+// Cluster is a virtual router and the nodes that take turns at it, read from
+// their configuration files.
 type Cluster struct {
+	Segment       string // where it is; of several that are bridged one
 	Seats         []Seat
 	Client        netip.Prefix
 	VIPs          []netip.Prefix
@@ -45,6 +48,7 @@ type Cluster struct {
 // reads.
 type Seat struct {
 	Name      string
+	Instance  string // what its configuration calls the virtual router
 	Address   netip.Prefix
 	Interface string
 	Priority  int
@@ -105,7 +109,7 @@ func ReadCluster(sources []Source) (Cluster, error) {
 			errs = append(errs, fmt.Errorf("%s: %d vrrp_instance blocks; a drill's file has one", source.Name, len(parsed.Instances)))
 			continue
 		}
-		seat, common := seatOf(number+1, source, parsed)
+		seat, common := seatOf(fmt.Sprintf("node%d", number+1), source, parsed, parsed.Instances[0])
 		if err := checkSending(parsed.Instances[0], common); err != nil {
 			errs = append(errs, err)
 		}
@@ -124,11 +128,11 @@ func ReadCluster(sources []Source) (Cluster, error) {
 }
 
 // seatOf reads what concerns one node, and what all must have in common.
-func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
-	instance := parsed.Instances[0]
+func seatOf(name string, source Source, parsed *config.Config, instance config.Instance) (Seat, Cluster) {
 	c := Cluster{
-		VRID: int(instance.VRID), Version: instance.Version, Interval: instance.AdvertInterval,
-		Unicast: len(instance.UnicastPeers) > 0, AnnounceDelay: instance.GARPDelay, Check: checkOf(parsed),
+		Segment: segmentName,
+		VRID:    int(instance.VRID), Version: instance.Version, Interval: instance.AdvertInterval,
+		Unicast: len(instance.UnicastPeers) > 0, AnnounceDelay: instance.GARPDelay, Check: checkOf(parsed, instance),
 	}
 	for _, vip := range instance.VirtualAddresses {
 		c.VIPs = append(c.VIPs, vip.Prefix)
@@ -138,8 +142,8 @@ func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
 		return cmp.Compare(scopeOf(a.Addr()), scopeOf(b.Addr()))
 	})
 	seat := Seat{
-		Name: fmt.Sprintf("node%d", number), Interface: instance.Interface,
-		Priority: int(instance.Priority), Preempt: !instance.NoPreempt, Options: optionsOf(parsed),
+		Name: name, Instance: instance.Name, Interface: instance.Interface,
+		Priority: int(instance.Priority), Preempt: !instance.NoPreempt, Options: optionsOf(parsed, instance),
 		File: source.Name, Config: string(source.Text),
 	}
 	if instance.Source.IsValid() && !instance.Source.IsLinkLocalUnicast() {
@@ -150,8 +154,7 @@ func seatOf(number int, source Source, parsed *config.Config) (Seat, Cluster) {
 
 // optionsOf are the options that the RFC's timers and the priority don't
 // explain.
-func optionsOf(parsed *config.Config) []string {
-	i := parsed.Instances[0]
+func optionsOf(parsed *config.Config, i config.Instance) []string {
 	weighted := func(t config.Tracked) bool { return t.Weight != 0 }
 	var options []string
 	for _, o := range []struct {
@@ -211,8 +214,8 @@ func scopeOf(a netip.Addr) int {
 	return 0
 }
 
-func checkOf(parsed *config.Config) *history.CheckScript {
-	for _, track := range parsed.Instances[0].TrackScripts {
+func checkOf(parsed *config.Config, instance config.Instance) *history.CheckScript {
+	for _, track := range instance.TrackScripts {
 		for _, script := range parsed.Scripts {
 			if script.Name != track.Name {
 				continue
@@ -307,4 +310,28 @@ func (p Plan) Validate() error {
 		return err
 	}
 	return checkFRR(p.Cluster, chosen)
+}
+
+// stand is the topology of a plan.
+func (p Plan) stand() StandPlan {
+	return StandPlan{Spec: p.Cluster.Spec(p.Scenario), Subject: p.Subject, Programs: p.Programs, Pcap: p.Pcap}
+}
+
+// Spec is the cluster as a topology: the client, the nodes with Nginx and the
+// subject each, and the observer, all on one bridge.
+func (c Cluster) Spec(name string) topology.Spec {
+	spec := topology.Spec{Name: name, Segments: []topology.Segment{{Name: segmentName}}}
+	add := func(host topology.Host, device string, addresses ...netip.Prefix) {
+		host.Links = []topology.Link{{Interface: device, Segment: segmentName, Addresses: addresses}}
+		spec.Hosts = append(spec.Hosts, host)
+	}
+	add(topology.Host{Name: clientName, Role: topology.RoleClient}, clientDevice, c.Client)
+	for _, seat := range c.Seats {
+		add(topology.Host{Name: seat.Name, Role: topology.RoleNode, Processes: []topology.Process{
+			{Kind: topology.ProcessNginx},
+			{Kind: topology.ProcessSubject, Config: seat.Config, ConfigName: seat.File},
+		}}, seat.Interface, seat.Address)
+	}
+	add(topology.Host{Name: observerName, Role: topology.RoleObserver}, clientDevice)
+	return spec
 }

@@ -102,35 +102,27 @@ type subject struct {
 	hint    string // how to get it
 	root    bool   // it does not run in a user namespace
 	path    func(Programs) string
-	args    func(seating) []string
+	args    func(*service) []string
 	// config is what it reads; nil: the seat's own file.
-	config func(seating) string
+	config func(*service) string
 	// virtualMAC is the address that the VIP has with it; nil: the node's own.
 	virtualMAC func(Cluster) string
-}
-
-// seating is a subject's place in a cluster.
-type seating struct {
-	programs Programs
-	cluster  Cluster
-	seat     Seat
-	files    seatFiles
 }
 
 var subjects = []subject{
 	{
 		name: "vipd", process: "vipd", hint: "make build, or --vipd PATH",
 		path: func(p Programs) string { return p.VIPD },
-		args: func(s seating) []string {
-			return []string{"vipd", "-n", "-l", "-D", "--log-format", "json", "-f", s.files.config, "-p", s.files.pid}
+		args: func(v *service) []string {
+			return []string{"vipd", "-n", "-l", "-D", "--log-format", "json", "-f", v.files.config, "-p", v.files.pid}
 		},
 	},
 	{
 		name: "keepalived", process: "keepalived", hint: "apt install keepalived",
 		path: func(p Programs) string { return p.Keepalived },
-		args: func(s seating) []string {
-			pid := s.files.pid
-			return []string{"keepalived", "-n", "-l", "-D", "-P", "-f", s.files.config, "-p", pid, "-r", pid + ".vrrp"}
+		args: func(v *service) []string {
+			pid := v.files.pid
+			return []string{"keepalived", "-n", "-l", "-D", "-P", "-f", v.files.config, "-p", pid, "-r", pid + ".vrrp"}
 		},
 	},
 	frr(),
@@ -190,12 +182,20 @@ func CheckSubject(name string, p Programs) error {
 		if err != nil {
 			return err
 		}
-		if s.path(p) == "" {
-			return fmt.Errorf("subject %s: %w (%s)", name, ErrNotInstalled, s.hint)
+		if err := s.check(p); err != nil {
+			return err
 		}
-		if s.root && os.Geteuid() != 0 {
-			return fmt.Errorf("subject %s: %w: it needs root", name, sandbox.ErrNoPermission)
-		}
+	}
+	return nil
+}
+
+// check says whether the subject can be run here.
+func (s subject) check(p Programs) error {
+	if s.path(p) == "" {
+		return fmt.Errorf("subject %s: %w (%s)", s.name, ErrNotInstalled, s.hint)
+	}
+	if s.root && os.Geteuid() != 0 {
+		return fmt.Errorf("subject %s: %w: it needs root", s.name, sandbox.ErrNoPermission)
 	}
 	return nil
 }

@@ -199,7 +199,7 @@ func carryOut(ctx context.Context, plan Plan, log *history.Log) error {
 		return say(Progress{Error: err.Error(), Broken: true}, err)
 	}
 	stop := followPhases(log)
-	err = scenarios.Run(ctx, world, plan.scenario(world.cluster()))
+	err = scenarios.Run(ctx, world, plan.scenario(world.cluster))
 	stop()
 	if plan.Keep && err == nil {
 		err = errors.Join(log.Flush(), say(Progress{}, nil))

@@ -5,8 +5,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
+	"strings"
 	"time"
+
+	"takeover/topology"
 )
 
 // webRole is the stand-in where Nginx is not installed.
@@ -34,33 +36,56 @@ func serveWeb(args []string) error {
 	return server.Serve(listener)
 }
 
-// nginxConfig makes Nginx answer every request on port 80, in the address's
-// family, with the address. It writes into directory and /run only, and stays
-// root where it is root: in a user namespace there is nobody else to be.
-func nginxConfig(directory string, address netip.Addr) string {
-	listen := "80"
-	if address.Is6() {
-		listen = "[::]:80"
+// answerOf is what a host's web server answers with: its first address, or its
+// name when it has none.
+func answerOf(host topology.Host) string {
+	for _, link := range host.Links {
+		for _, prefix := range link.Addresses {
+			return prefix.Addr().String()
+		}
+	}
+	return host.Name
+}
+
+// nginxConfig is the topology's, or one that makes Nginx answer every request
+// on port 80, in the families of the host's addresses, with the first of them.
+// It writes into the host's directory and /run only, and stays root where it is
+// root: in a user namespace there is nobody else to be.
+func nginxConfig(v *service) string {
+	if v.spec.Config != "" {
+		return v.spec.Config
+	}
+	listen, only6 := "listen 80;", true
+	for _, link := range v.on.Links {
+		for _, prefix := range link.Addresses {
+			if prefix.Addr().Is6() && !strings.Contains(listen, "[::]") {
+				listen += " listen [::]:80;"
+			}
+			only6 = only6 && prefix.Addr().Is6()
+		}
+	}
+	if only6 {
+		listen = strings.TrimPrefix(listen, "listen 80; ")
 	}
 	return fmt.Sprintf(`# Answers every request with the node's own address.
 daemon off;
 user root;
 worker_processes 1;
-pid /run/nginx.pid;
-error_log %[1]s/nginx-error.log warn;
+pid %[4]s;
+error_log %[1]s/%[5]s-error.log warn;
 events {}
 http {
-    access_log %[1]s/nginx-access.log;
-    client_body_temp_path /run/nginx-body;
-    proxy_temp_path /run/nginx-proxy;
-    fastcgi_temp_path /run/nginx-fastcgi;
-    uwsgi_temp_path /run/nginx-uwsgi;
-    scgi_temp_path /run/nginx-scgi;
+    access_log %[1]s/%[5]s-access.log;
+    client_body_temp_path /run/%[5]s-body;
+    proxy_temp_path /run/%[5]s-proxy;
+    fastcgi_temp_path /run/%[5]s-fastcgi;
+    uwsgi_temp_path /run/%[5]s-uwsgi;
+    scgi_temp_path /run/%[5]s-scgi;
     server {
-        listen %[3]s;
+        %[3]s
         default_type text/plain;
         location / { return 200 "%[2]s\n"; }
     }
 }
-`, directory, address, listen)
+`, v.files.directory, answerOf(v.on), listen, v.files.pid, v.name)
 }
