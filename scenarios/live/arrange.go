@@ -126,7 +126,7 @@ func seatOn(clusters []Cluster, host string) (Cluster, Seat) {
 func (a *arrangement) complete() error {
 	switch a.spec.Kind {
 	case topology.ProcessSubject:
-		if a.name == "" || a.name == string(topology.ProcessSubject) {
+		if a.name == string(topology.ProcessSubject) {
 			a.name = a.subject.name
 		}
 		return a.completeDaemon()
@@ -151,9 +151,6 @@ func (a *arrangement) complete() error {
 }
 
 func (a *arrangement) completeDaemon() error {
-	if a.name == "" {
-		a.name = a.subject.name
-	}
 	a.program, a.path, a.args = a.subject.process, a.subject.path(a.programs), a.subject.args
 	a.configFile, a.config = "keepalived.conf", func(v *service) string { return v.spec.Config }
 	if a.subject.config != nil {
@@ -170,9 +167,6 @@ func (a *arrangement) completeDaemon() error {
 // completeWeb arranges Nginx, or the stand-in where it is missing and the
 // topology says nothing of what it is to do.
 func (a *arrangement) completeWeb() error {
-	if a.name == "" {
-		a.name = string(topology.ProcessNginx)
-	}
 	a.program, a.path = "nginx", a.programs.Nginx
 	if a.path == "" {
 		if a.spec.Config != "" {
@@ -198,12 +192,6 @@ func (a *arrangement) completeWeb() error {
 }
 
 func (a *arrangement) completeCommand() error {
-	if len(a.spec.Command) == 0 {
-		return errors.New("no command")
-	}
-	if a.name == "" {
-		a.name = string(topology.ProcessCommand)
-	}
 	a.program = filepath.Base(a.spec.Command[0])
 	a.args = func(v *service) []string { return v.spec.Command }
 	own := func(f topology.File) bool { return f.Path == a.spec.Command[0] }

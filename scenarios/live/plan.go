@@ -328,8 +328,8 @@ func (c Cluster) Spec(name string) topology.Spec {
 	add(topology.Host{Name: clientName, Role: topology.RoleClient}, clientDevice, c.Client)
 	for _, seat := range c.Seats {
 		add(topology.Host{Name: seat.Name, Role: topology.RoleNode, Processes: []topology.Process{
-			{Kind: topology.ProcessNginx},
-			{Kind: topology.ProcessSubject, Config: seat.Config, ConfigName: seat.File},
+			{Kind: topology.ProcessNginx, Name: string(topology.ProcessNginx)},
+			{Kind: topology.ProcessSubject, Name: string(topology.ProcessSubject), Config: seat.Config, ConfigName: seat.File},
 		}}, seat.Interface, seat.Address)
 	}
 	add(topology.Host{Name: observerName, Role: topology.RoleObserver}, clientDevice)

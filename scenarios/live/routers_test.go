@@ -84,15 +84,15 @@ func TestConfigurationsThatDoNotFitTheTopology(t *testing.T) {
 		"another's source": {from: "advert_int 1", to: "mcast_src_ip 10.0.0.101", want: "host node2 has no address 10.0.0.101 to send from"},
 		"not installed": {
 			spoil: func(h *topology.Host) {
-				h.Processes = append(h.Processes, topology.Process{Kind: topology.ProcessCommand, Command: []string{"no-such-program"}})
+				h.Processes = append(h.Processes, topology.Process{Kind: topology.ProcessCommand, Name: "agent", Command: []string{"no-such-program"}})
 			},
-			want: "host node2: process command: no-such-program: not installed",
+			want: "host node2: process agent: no-such-program: not installed",
 		},
 		"twice": {
 			spoil: func(h *topology.Host) {
-				h.Processes = append(h.Processes, topology.Process{Kind: topology.ProcessNginx})
+				h.Processes = append(h.Processes, topology.Process{Kind: topology.ProcessCommand, Name: "vipd", Command: []string{"true"}})
 			},
-			want: "host node2: ",
+			want: "host node2: process vipd: there are two of that name",
 		},
 		"frr as a subject": {
 			spoil: func(h *topology.Host) { h.Processes[1].Kind = topology.ProcessFRR },
