@@ -68,7 +68,7 @@ func (r *run) phase(name history.PhaseName) {
 // answered by it, and the second round of announcements is over.
 func (r *run) settle(ctx context.Context, active string) error {
 	c := r.scenario.Cluster
-	bound := c.LongestDownInterval() + longestCheck(c) + r.scenario.AnnounceDelay + settleSlack
+	bound := c.LongestDownInterval() + c.LongestCheck() + r.scenario.AnnounceDelay + settleSlack
 	err := r.world.Await(ctx, r.world.Now()+bound, func() bool {
 		r.view.update()
 		host, since, ok := r.view.soleHolder()
@@ -147,7 +147,7 @@ func (r *run) inject(ctx context.Context, active string) (time.Duration, error) 
 // is an observation, not an error.
 func (r *run) awaitFailover(ctx context.Context, active string, fault time.Duration) error {
 	c := r.scenario.Cluster
-	bound := fault + longestCheck(c) + c.LongestDownInterval() + faultSlack
+	bound := fault + c.LongestCheck() + c.LongestDownInterval() + faultSlack
 	err := r.world.Await(ctx, bound, func() bool {
 		r.view.update()
 		return r.view.answeredByOther(active, fault) || r.view.heldByOther(active, r.world.Now()-defended)
@@ -180,7 +180,7 @@ func (r *run) healBriefly(active string) error {
 func (r *run) awaitReversion(ctx context.Context, active string) error {
 	c := r.scenario.Cluster
 	healed := r.world.Now()
-	bound := healed + longestCheck(c) + c.LongestDownInterval() + healSlack
+	bound := healed + c.LongestCheck() + c.LongestDownInterval() + healSlack
 	err := r.world.Await(ctx, bound, func() bool {
 		r.view.update()
 		now := r.world.Now()

@@ -67,12 +67,3 @@ func Expect(f fault.Fault) history.Expectation {
 		return history.Expectation{}
 	}
 }
-
-// longestCheck is how long the check script may need until it has noticed, or
-// has noticed that all is well again.
-func longestCheck(c history.Cluster) time.Duration {
-	if c.Check == nil {
-		return 0
-	}
-	return time.Duration(max(c.Check.Fall, c.Check.Rise))*c.Check.Interval + c.Check.Timeout
-}

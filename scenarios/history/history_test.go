@@ -205,3 +205,25 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestKeptEvents(t *testing.T) {
+	log := NewLog(nil)
+	log.Keep(10)
+	read := 0
+	for i := range 1000 {
+		if id := log.Append(time.Duration(i), "", Note{}); id != i+1 {
+			t.Fatalf("event %d has the ID %d", i+1, id)
+		}
+		events := log.Since(read)
+		if len(events) != 1 || events[0].ID != i+1 {
+			t.Fatalf("behind event %d there are %v", read, events)
+		}
+		read = events[0].ID
+	}
+	if kept := log.Since(0); len(kept) < 10 || len(kept) > 20 || kept[len(kept)-1].ID != 1000 || kept[0].ID != 1001-len(kept) {
+		t.Errorf("%d events are kept", len(kept))
+	}
+	if late := log.Since(1000); late != nil {
+		t.Errorf("behind the last event there are %v", late)
+	}
+}

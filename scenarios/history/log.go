@@ -17,6 +17,8 @@ import (
 type Log struct {
 	mu     sync.Mutex
 	events []Event
+	gone   int // events before the first of those
+	keep   int // how many are kept at least; 0: all
 	out    *bufio.Writer
 	err    error
 	// waiters are woken by every append.
@@ -33,11 +35,24 @@ func NewLog(out io.Writer) *Log {
 	return l
 }
 
+// Keep bounds how many events stay in memory: n at least and 2n at most, the
+// latest; for histories without an end. What is written out is whole.
+func (l *Log) Keep(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keep = n
+}
+
 // Append adds an event and returns its ID.
 func (l *Log) Append(at time.Duration, host string, body Body) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	event := Event{ID: len(l.events) + 1, At: at, Host: host, Body: body}
+	event := Event{ID: l.gone + len(l.events) + 1, At: at, Host: host, Body: body}
+	if l.keep > 0 && len(l.events) >= 2*l.keep {
+		drop := len(l.events) - l.keep
+		l.gone += drop
+		l.events = append(make([]Event, 0, 2*l.keep), l.events[drop:]...)
+	}
 	l.events = append(l.events, event)
 	if l.out != nil && l.err == nil {
 		l.err = writeLine(l.out, event)
@@ -51,21 +66,22 @@ func (l *Log) Append(at time.Duration, host string, body Body) int {
 	return event.ID
 }
 
-// Events is a copy of what was appended so far.
+// Events is a copy of what was appended so far and is in memory.
 func (l *Log) Events() []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.events)
 }
 
-// Since returns the events with an ID above after.
+// Since returns the events with an ID above after that are in memory.
 func (l *Log) Since(after int) []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if after >= len(l.events) {
+	first := max(after-l.gone, 0)
+	if first >= len(l.events) {
 		return nil
 	}
-	return slices.Clone(l.events[after:])
+	return slices.Clone(l.events[first:])
 }
 
 // Notify returns a channel that becomes readable after appends, and the call

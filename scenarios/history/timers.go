@@ -34,6 +34,15 @@ func (c Cluster) LongestDownInterval() time.Duration {
 	return longest
 }
 
+// LongestCheck is how long the check script may need until it has noticed, or
+// has noticed that all is well again; 0 without one.
+func (c Cluster) LongestCheck() time.Duration {
+	if c.Check == nil {
+		return 0
+	}
+	return time.Duration(max(c.Check.Fall, c.Check.Rise))*c.Check.Interval + c.Check.Timeout
+}
+
 // Quiets says whether an advertisement keeps a Backup with this configuration
 // and priority from taking over for another Active_Down_Interval, or a
 // Skew_Time if its priority is 0 (RFC 3768 §6.4.2, RFC 9568 §6.4.2). One for

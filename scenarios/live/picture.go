@@ -47,6 +47,13 @@ func (p *picture) update() {
 	}
 }
 
+// refresh does so for nobody but the picture itself: the log does not keep all.
+func (p *picture) refresh() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.update()
+}
+
 func (p *picture) take(event history.Event) {
 	switch body := event.Body.(type) {
 	case history.Address:
@@ -107,7 +114,7 @@ func (p *picture) of(host, device string) []netip.Prefix {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.update()
-	var all []netip.Prefix
+	all := []netip.Prefix{}
 	for key := range p.addresses[host] {
 		if key.device == device {
 			all = append(all, key.prefix)

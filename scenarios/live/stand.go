@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,6 +20,7 @@ import (
 // asks nothing of the hosts by itself.
 type Stand struct {
 	plan     StandPlan
+	begun    time.Time // of a lab: wall clock at its origin
 	clusters []Cluster // none: a topology without virtual routers
 	clock    probe.Clock
 	log      *history.Log

@@ -2,7 +2,6 @@ package live
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +26,7 @@ const (
 // Roles returns the parts that this program plays in processes of its own,
 // for sandbox.Main.
 func Roles() map[string]sandbox.Role {
-	return map[string]sandbox.Role{trialRole: runInside, probeRole: runProbe, webRole: serveWeb}
+	return map[string]sandbox.Role{trialRole: runInside, standRole: runStand, probeRole: runProbe, webRole: serveWeb}
 }
 
 // The files of a trial's directory.
@@ -70,38 +69,7 @@ func Start(plan Plan, directory string, progress func(Progress)) (*Trial, error)
 	if err := plan.Validate(); err != nil {
 		return nil, err
 	}
-	input, err := json.MarshalIndent(plan, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	if directory, err = filepath.Abs(directory); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(directory, PlanFile), append(input, '\n'), 0o644); err != nil {
-		return nil, err
-	}
-	log, err := os.Create(filepath.Join(directory, harnessLog))
-	if err != nil {
-		return nil, err
-	}
-	reader, writer := io.Pipe()
-	box, err := sandbox.Start(sandbox.Options{
-		Role: trialRole, Dir: directory, Input: bytes.NewReader(input), Output: writer, Errors: log,
-	})
-	if err != nil {
-		return nil, errors.Join(err, log.Close())
-	}
-	t := &Trial{box: box, finished: make(chan struct{}), done: make(chan struct{})}
-	go t.follow(reader, progress)
-	go func() {
-		<-box.Done()
-		_ = writer.Close()
-		_ = log.Close()
-	}()
-	return t, nil
+	return start(trialRole, plan, directory, progress)
 }
 
 // follow reads the trial's progress until its end.

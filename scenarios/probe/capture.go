@@ -36,6 +36,9 @@ type CaptureOptions struct {
 	// format, an interface a port, named as its host. Frames of one port are
 	// in their order; those of several are not sorted among each other.
 	PCAPNG io.Writer
+	// Live writes frames out as soon as no more are waiting, for somebody who
+	// looks on.
+	Live bool
 }
 
 // StartCapture appends every ARP packet, unsolicited Neighbor Advertisement and
@@ -45,10 +48,14 @@ type CaptureOptions struct {
 // decides about it, what it gets is seen when it is delivered. Frames that got
 // lost in the capture itself end up in a [history.Note].
 func StartCapture(clock Clock, log *history.Log, o CaptureOptions) (*Watch, error) {
-	c := &capture{clock: clock, log: log}
+	c := &capture{clock: clock, log: log, live: o.Live}
 	if o.PCAPNG != nil {
 		var err error
-		if c.trace, err = newTrace(o.PCAPNG, o.Ports); err != nil {
+		c.trace, err = newTrace(o.PCAPNG, o.Ports)
+		if err == nil && o.Live {
+			err = c.trace.flush()
+		}
+		if err != nil {
 			return nil, fmt.Errorf("start capture: %w", err)
 		}
 	}
@@ -66,6 +73,7 @@ type capture struct {
 	log   *history.Log
 	taps  []*tap
 	trace *trace // nil: none
+	live  bool
 }
 
 // tap is the capture at one port.
@@ -152,6 +160,9 @@ func (t *tap) run() error {
 func (t *tap) drain(buffer []byte) error {
 	for {
 		p, ok, err := t.socket.receive(buffer)
+		if err == nil && !ok && t.live && t.trace != nil {
+			err = t.trace.flush()
+		}
 		if err != nil || !ok {
 			return err
 		}

@@ -77,6 +77,9 @@ func (h *Host) await(ready *os.File) error {
 	return err
 }
 
+// PID is the host's process 1 as the sandbox sees it.
+func (h *Host) PID() int { return h.init.Process.Pid }
+
 // Stop kills every process of the host and waits until the kernel is done
 // with them.
 func (h *Host) Stop() {
