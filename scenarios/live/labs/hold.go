@@ -142,7 +142,7 @@ func (c *Claim) Detach(ctx context.Context, o Order, progress func(live.Progress
 	if err != nil {
 		return errors.Join(err, c.Remove())
 	}
-	_ = c.lock.Close() // it is the holder's now
+	_ = c.lock.Close()                                                         // it is the holder's now
 	stop := context.AfterFunc(ctx, func() { process.Signal(syscall.SIGTERM) }) //nolint:errcheck // it ended already
 	defer stop()
 	err = converse(ours, order, progress)
