@@ -28,6 +28,7 @@ type simFlags struct {
 	protocol   uint8
 	ipv6       bool
 	interval   time.Duration
+	segments   int
 	downTimer  int
 	peerLoss   string
 	guardian   bool
@@ -50,7 +51,8 @@ func newSim() *cobra.Command {
 			"  --schedules N   N random schedules, each healed in the end, on all processors.\n" +
 			"                  What no flag sets is drawn for each: routers, priorities,\n" +
 			"                  protocol, interval, preemption, guardians, leases, the length\n" +
-			"                  of Active_Down_Interval, and what the loss of a peer does\n" +
+			"                  of Active_Down_Interval, what the loss of a peer does, and\n" +
+			"                  sync groups over two segments\n" +
 			"  --schedule F    one schedule from a file, such as a violation prints\n\n" +
 			"A violation is shrunk and printed as a schedule; the exit code is then 1.",
 		Example: "  takeover sim --routers 3 --hours 1000 --seed 7\n" +
@@ -83,6 +85,7 @@ func (f *simFlags) define(command *cobra.Command) {
 	flags.Uint8Var(&f.protocol, "protocol", 2, "VRRP version: 2 or 3")
 	flags.BoolVar(&f.ipv6, "ipv6", false, "IPv6, with --protocol 3")
 	flags.DurationVar(&f.interval, "interval", o.Interval, "Advertisement_Interval")
+	flags.IntVar(&f.segments, "segments", 1, "segments: with 2 each host has a virtual router on both, in one sync group")
 	flags.IntVar(&f.downTimer, "down-timer-adverts", sim.RFCDownTimerAdverts, "intervals in Active_Down_Interval, 1 to 100")
 	flags.StringVar(&f.peerLoss, "peer-loss", "ignored", "what a Backup does that is told that its Active is gone: ignored, expires or skews")
 	flags.BoolVar(&f.guardian, "guardian", true, "a guardian says priority 0 for a crashed router")
@@ -154,6 +157,9 @@ func (f *simFlags) draw(command *cobra.Command) (*sim.Draw, error) {
 	if o.DownTimerAdverts = f.downTimer; o.DownTimerAdverts == sim.RFCDownTimerAdverts {
 		o.DownTimerAdverts = 0 // not worth a line of a schedule
 	}
+	if f.segments != 1 {
+		o.Segments = f.segments
+	}
 	var err error
 	if o.PeerLoss, err = sim.ParsePeerLoss(f.peerLoss); err != nil {
 		return nil, fmt.Errorf("--peer-loss: %w", err)
@@ -174,7 +180,7 @@ func (f *simFlags) draw(command *cobra.Command) (*sim.Draw, error) {
 		Options: o, Faults: f.faults,
 		Routers: free("routers", "priorities"), Version: free("protocol", "ipv6", "interval"), Interval: free("interval"),
 		Preempt: free("nopreempt"), Guardian: free("guardian"), Lease: free("lease"),
-		DownTimer: free("down-timer-adverts"), PeerLoss: free("peer-loss"),
+		DownTimer: free("down-timer-adverts"), PeerLoss: free("peer-loss"), Segments: free("segments"),
 	}, nil
 }
 

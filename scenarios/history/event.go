@@ -94,6 +94,11 @@ type Node struct {
 	// Options are those of its configuration, as keepalived.conf calls them,
 	// with which its timers or its priority are not the RFC's alone.
 	Options []string `json:"options,omitempty"`
+	// Segment tells virtual routers on several segments apart, from 1; 0: there
+	// is one. Nodes of the same Group are on one host, and are Active together
+	// or not at all.
+	Segment int    `json:"segment,omitempty"`
+	Group   string `json:"group,omitempty"`
 }
 
 // Peer is a host that only asks.

@@ -72,7 +72,7 @@ func (c *client) ask(now time.Duration) {
 		switch s.name {
 		case history.StreamOwners:
 			c.world.log.Append(now, "", history.Owners{
-				Seq: s.asked - 1, VIP: c.world.cluster.options.virtualAddress().String(), Answers: c.owners(),
+				Seq: s.asked - 1, VIP: c.world.cluster.options.virtualAddress(0).String(), Answers: c.owners(),
 			})
 		case canary:
 			c.world.log.Append(now, "", history.Canary{})
@@ -111,6 +111,6 @@ func (c *client) hear(from int, mac string) {
 	}
 	c.neighbour = from
 	c.world.log.Append(c.world.cluster.now, clientName, history.Neighbour{
-		IP: c.world.cluster.options.virtualAddress(), MAC: mac, State: "stale",
+		IP: c.world.cluster.options.virtualAddress(0), MAC: mac, State: "stale",
 	})
 }

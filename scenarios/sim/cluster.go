@@ -23,6 +23,7 @@ type Cluster struct {
 	schedule *Schedule
 	options  *Options
 	build    builder
+	grouped  groupBuilder
 	// farewell is what a guardian does; a test may have it lie.
 	farewell func(*Cluster, *node)
 	recorder *recorder // nil: nobody wants a history
@@ -37,7 +38,7 @@ type Cluster struct {
 	number     uint64
 	boundaries []boundary // those to come
 	active     []*Fault   // in force
-	owners     owners
+	owners     [mostSegments]owners
 	statistics Statistics
 }
 
@@ -64,19 +65,20 @@ func prepare(s *Schedule, build builder) (*Cluster, error) {
 		return nil, err
 	}
 	o := &s.Options
-	c := &Cluster{schedule: s, options: o, build: build, farewell: (*Cluster).guard, boundaries: s.boundaries()}
+	c := &Cluster{schedule: s, options: o, build: build, grouped: realGroup, farewell: (*Cluster).guard, boundaries: s.boundaries()}
 	c.judge = conduct.NewJudge(o.history(), o.limits())
-	count := len(o.Routers)
+	count := o.nodes()
 	c.nodes, c.links = make([]node, count), make([]link, count*count)
 	for i := range c.links {
-		c.links[i].network = o.Network
+		c.links[i].network, c.links[i].cut = o.Network, o.segmentOf(i/count) != o.segmentOf(i%count)
 		for purpose := range purposes {
 			c.links[i].streams[purpose] = newStream(s.Seed, i*purposes+purpose)
 		}
 	}
 	for i := range c.nodes {
 		c.nodes[i] = node{
-			index: i, parameters: o.parameters(i), plugged: true, priority: o.Routers[i].Priority,
+			index: i, host: o.hostOf(i), segment: o.segmentOf(i),
+			parameters: o.parameters(i), plugged: true, priority: o.Routers[o.hostOf(i)].Priority,
 			clock: clock{rate: conduct.TrueRate}, farewell: never, wake: never,
 		}
 	}
@@ -102,14 +104,20 @@ func (c *Cluster) begin() error {
 // history is the cluster as a history describes it.
 func (o *Options) history() history.Cluster {
 	h := history.Cluster{Version: int(o.Version), VRID: vrid, AdvertInterval: o.Interval, DownTimerAdverts: o.DownTimerAdverts}
-	h.VIPs = append(h.VIPs, o.virtualAddress())
-	for i, r := range o.Routers {
+	for segment := range max(1, o.Segments) {
+		h.VIPs = append(h.VIPs, o.virtualAddress(segment))
+	}
+	for i := range o.nodes() {
+		r := o.Routers[o.hostOf(i)]
 		node := history.Node{
-			Name: routerName(i), Address: o.address(i), MAC: fmt.Sprintf("02:00:00:00:00:%02x", i+1),
+			Name: o.name(i), Address: o.address(i), MAC: fmt.Sprintf("02:00:00:00:00:%02x", i+1),
 			Priority: int(r.Priority), Preempt: !r.NoPreempt, Subject: subject,
 		}
 		if o.IPv6 {
 			node.LinkLocal = node.Address
+		}
+		if o.Segments > 1 {
+			node.Segment, node.Group = o.segmentOf(i)+1, routerName(o.hostOf(i))
 		}
 		h.Nodes = append(h.Nodes, node)
 	}
@@ -250,24 +258,42 @@ func (c *Cluster) read(n *node, p packet) {
 // step tells a machine what happened and does what it says.
 func (c *Cluster) step(n *node, event vrrp.Event) {
 	m := n.moment(c.now)
-	for _, action := range n.machine.Step(origin.Add(m.Local), event) {
-		switch a := action.(type) {
-		case vrrp.SendAdvertisement:
-			c.send(n, m, &a.Advertisement)
-		case vrrp.SetAddress:
-			c.hold(n, m, true)
-		case vrrp.RemoveAddress:
-			c.hold(n, m, false)
-		case vrrp.StateChanged:
-			c.change(n, m, a)
-		case vrrp.Announce:
-			if c.recorder != nil {
-				c.recorder.announce(n)
-			}
-		case vrrp.Discard:
+	if n.group != nil {
+		for _, action := range n.group.Step(origin.Add(m.Local), n.segment, event) {
+			c.do(c.onHost(n, action.Member), m, action.Action)
 		}
+		for segment := range c.options.Segments {
+			c.onHost(n, segment).arm(c.options.Lease)
+		}
+		return
+	}
+	for _, action := range n.machine.Step(origin.Add(m.Local), event) {
+		c.do(n, m, action)
 	}
 	n.arm(c.options.Lease)
+}
+
+// onHost is the node of the same host on a segment.
+func (c *Cluster) onHost(n *node, segment int) *node {
+	return &c.nodes[segment*len(c.options.Routers)+n.host]
+}
+
+func (c *Cluster) do(n *node, m conduct.Moment, action vrrp.Action) {
+	switch a := action.(type) {
+	case vrrp.SendAdvertisement:
+		c.send(n, m, &a.Advertisement)
+	case vrrp.SetAddress:
+		c.hold(n, m, true)
+	case vrrp.RemoveAddress:
+		c.hold(n, m, false)
+	case vrrp.StateChanged:
+		c.change(n, m, a)
+	case vrrp.Announce:
+		if c.recorder != nil {
+			c.recorder.announce(n)
+		}
+	case vrrp.Discard:
+	}
 }
 
 // send puts an advertisement on its way to all others.
@@ -287,7 +313,8 @@ func (c *Cluster) send(n *node, m conduct.Moment, a *vrrp.Advertisement) {
 	if c.recorder != nil {
 		c.recorder.advert(n, n.index, int(a.Priority), history.FromHost)
 	}
-	for to := range c.nodes {
+	first := n.index - n.host // on this segment
+	for to := first; to < first+len(c.options.Routers); to++ {
 		if to == n.index {
 			continue
 		}
@@ -327,7 +354,7 @@ func (c *Cluster) hold(n *node, m conduct.Moment, holds bool) {
 	}
 	n.holds, n.lost = holds, false
 	n.renewed = m.Local
-	c.owners.change(c.now, holds, &c.statistics)
+	c.owners[n.segment].change(c.now, holds, &c.statistics)
 	if c.recorder != nil {
 		c.recorder.address(n)
 	}

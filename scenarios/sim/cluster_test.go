@@ -8,7 +8,7 @@ import (
 func everything() *Draw {
 	return &Draw{
 		Options: DefaultOptions(3), Routers: true, Version: true, Interval: true,
-		Preempt: true, Guardian: true, Lease: true, DownTimer: true, PeerLoss: true, Faults: 6,
+		Preempt: true, Guardian: true, Lease: true, DownTimer: true, PeerLoss: true, Segments: true, Faults: 6,
 	}
 }
 

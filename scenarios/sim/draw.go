@@ -14,8 +14,8 @@ type Draw struct {
 	// Which of the options are drawn anew for each schedule: the count of
 	// routers from 2 to 5 with their priorities, the version and IPv6, the interval,
 	// the preemption, guardians, leases, the intervals of Active_Down_Interval,
-	// and what follows from a lost peer.
-	Routers, Version, Interval, Preempt, Guardian, Lease, DownTimer, PeerLoss bool
+	// what follows from a lost peer, and one segment or two.
+	Routers, Version, Interval, Preempt, Guardian, Lease, DownTimer, PeerLoss, Segments bool
 	// Faults is the most faults of a schedule, at least 1.
 	Faults int
 	// Span is within which time they begin; zero is 20 intervals.
@@ -41,6 +41,9 @@ func (d *Draw) Schedule(seed uint64) *Schedule {
 		// Each fault has a stream of its own: fewer of them change no other.
 		own := newStream(seed, -2-i)
 		f := drawFault(&own, o, span)
+		if o.Segments > 1 && (f.Kind.ofLinks() || f.Kind == Unplug) {
+			f.Segment = int(own.below(int64(1 + o.Segments)))
+		}
 		s.Faults = append(s.Faults, f)
 		if detected, ok := drawDetection(&own, o, &f); ok {
 			s.Faults = append(s.Faults, detected)
@@ -110,6 +113,9 @@ func (d *Draw) options(random *stream) Options {
 	if d.DownTimer && random.happens(0.2) {
 		o.DownTimerAdverts = 1 + int(random.below(6))
 	}
+	if d.Segments && random.happens(0.2) {
+		o.Segments = 2
+	}
 	if d.PeerLoss && random.happens(0.3) {
 		o.PeerLoss = vrrp.PeerLossExpires + vrrp.PeerLoss(random.below(2))
 	}
@@ -172,7 +178,7 @@ func drawDetection(random *stream, o *Options, of *Fault) (Fault, bool) {
 	if o.PeerLoss == vrrp.PeerLossIgnored || len(o.Routers) == 1 {
 		return Fault{}, false
 	}
-	f := Fault{Kind: Lose, For: time.Millisecond}
+	f := Fault{Kind: Lose, For: time.Millisecond, Segment: of.Segment}
 	switch of.Kind {
 	case Crash, Stop, Pause, Unplug:
 		f.From = SetOf(of.Router)

@@ -14,7 +14,7 @@ func (c *Cluster) enforce() {
 	}
 	for i := range c.nodes {
 		n := &c.nodes[i]
-		if rate := c.rate(i); rate != n.clock.rate {
+		if rate := c.rate(n.host); rate != n.clock.rate {
 			n.clock.set(c.now, rate)
 			c.judge.Clocked(c.now, i, rate)
 			n.arm(c.options.Lease)
@@ -25,12 +25,14 @@ func (c *Cluster) enforce() {
 
 func (c *Cluster) enforceLink(i int) {
 	l, from, to := &c.links[i], i/len(c.nodes), i%len(c.nodes)
-	l.network, l.cut = c.options.Network, false
+	a, b := &c.nodes[from], &c.nodes[to]
+	l.network, l.cut = c.options.Network, a.segment != b.segment
 	for _, f := range c.active {
 		switch {
-		case f.Kind.ofLinks() && f.hits(from, to):
+		case !f.on(a.segment):
+		case f.Kind.ofLinks() && f.hits(a.host, b.host):
 			f.apply(l)
-		case f.Kind == Unplug && (f.Router == from || f.Router == to):
+		case f.Kind == Unplug && (f.Router == a.host || f.Router == b.host):
 			l.cut = true
 		}
 	}
@@ -44,11 +46,11 @@ func (c *Cluster) tellSound(i int) {
 	}
 }
 
-// rate is how fast the node's clock goes: of several faults the last decides.
-func (c *Cluster) rate(node int) conduct.Rate {
+// rate is how fast the host's clock goes: of several faults the last decides.
+func (c *Cluster) rate(host int) conduct.Rate {
 	rate := conduct.TrueRate
 	for _, f := range c.active {
-		if f.Kind == Clock && f.Router == node {
+		if f.Kind == Clock && f.Router == host {
 			rate = f.Rate
 		}
 	}
@@ -58,7 +60,7 @@ func (c *Cluster) rate(node int) conduct.Rate {
 // suffers says whether a fault of that kind is in force on the node.
 func (c *Cluster) suffers(n *node, kind Kind) bool {
 	for _, f := range c.active {
-		if f.Kind == kind && f.Router == n.index {
+		if f.Kind == kind && f.Router == n.host && f.on(n.segment) {
 			return true
 		}
 	}
@@ -111,8 +113,7 @@ func (c *Cluster) start(n *node) error {
 	}
 	m := n.moment(c.now)
 	c.hold(n, m, false)
-	var err error
-	if n.machine, err = c.build(n.parameters); err != nil {
+	if err := c.boot(n); err != nil {
 		return err
 	}
 	n.alive, n.paused, n.enabled, n.state = true, false, false, vrrp.Initialize
@@ -123,12 +124,46 @@ func (c *Cluster) start(n *node) error {
 	return nil
 }
 
+// boot makes the machine of a process that starts. The one on the first segment
+// makes the group of its host.
+func (c *Cluster) boot(n *node) error {
+	if c.options.Segments < 2 {
+		var err error
+		n.machine, err = c.build(n.parameters)
+		return err
+	}
+	if n.segment > 0 {
+		return nil
+	}
+	var members []*vrrp.VirtualRouter
+	for segment := range c.options.Segments {
+		member := c.onHost(n, segment)
+		machine, err := c.build(member.parameters)
+		if err != nil {
+			return err
+		}
+		router, real := machine.(*vrrp.VirtualRouter)
+		if !real { // a test's; it can be in no group
+			if router, err = vrrp.New(member.parameters); err != nil {
+				return err
+			}
+		}
+		member.machine = router
+		members = append(members, router)
+	}
+	group, err := c.grouped(members)
+	for segment := range c.options.Segments {
+		c.onHost(n, segment).group = group
+	}
+	return err
+}
+
 // prioritize gives a router the priority that it must have: of several faults
 // the last decides. An address owner keeps its own.
 func (c *Cluster) prioritize(n *node) {
 	priority := n.parameters.Priority
 	for _, f := range c.active {
-		if f.Kind == Priority && f.Router == n.index && priority != priorityOwner {
+		if f.Kind == Priority && f.Router == n.host && priority != priorityOwner {
 			priority = f.Priority
 		}
 	}
@@ -155,8 +190,8 @@ func (c *Cluster) setPriority(n *node, priority uint8) bool {
 func (c *Cluster) lose(f *Fault) {
 	for to := range c.nodes {
 		for from := range c.nodes {
-			n := &c.nodes[to]
-			if from == to || !f.hits(from, to) || !n.runs() || !n.enabled {
+			n, lost := &c.nodes[to], &c.nodes[from]
+			if from == to || n.segment != lost.segment || !f.on(n.segment) || !f.hits(lost.host, n.host) || !n.runs() || !n.enabled {
 				continue
 			}
 			c.judge.Lost(n.moment(c.now), to, from)
@@ -222,23 +257,40 @@ func (c *Cluster) enable(n *node) {
 // resume lets a process go on: it reads what waits, then learns that its
 // address ended, and then does what is due.
 func (c *Cluster) resume(n *node) {
-	n.paused = false
-	c.recorder.suffers(n, Pause, false)
-	c.judge.Resumed(n.moment(c.now), n.index)
-	n.arm(c.options.Lease)
-	queue := n.queue
-	n.queue = nil
-	for _, p := range queue {
-		c.read(n, p)
+	for _, part := range c.parts(n) {
+		part.paused = false
+		c.recorder.suffers(part, Pause, false)
+		c.judge.Resumed(part.moment(c.now), part.index)
+		part.arm(c.options.Lease)
 	}
-	n.queue = queue[:0]
-	if n.lost {
-		n.lost = false
-		c.step(n, vrrp.AddressLost{Address: c.options.virtualAddress()})
+	for _, part := range c.parts(n) {
+		queue := part.queue
+		part.queue = nil
+		for _, p := range queue {
+			c.read(part, p)
+		}
+		part.queue = queue[:0]
 	}
-	if n.wake <= c.now {
-		c.step(n, vrrp.TimerExpired{})
+	for _, part := range c.parts(n) {
+		if part.lost {
+			part.lost = false
+			c.step(part, vrrp.AddressLost{Address: c.options.virtualAddress(part.segment)})
+		}
 	}
+	for _, part := range c.parts(n) {
+		if part.wake <= c.now {
+			c.step(part, vrrp.TimerExpired{})
+		}
+	}
+}
+
+// parts are the nodes of a host.
+func (c *Cluster) parts(n *node) []*node {
+	var parts []*node
+	for segment := range max(1, c.options.Segments) {
+		parts = append(parts, c.onHost(n, segment))
+	}
+	return parts
 }
 
 // encoded is the advertisement as it is on the wire.

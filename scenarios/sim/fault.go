@@ -70,6 +70,9 @@ type Fault struct {
 	Router int
 	// From and To are the directed links of a fault of links.
 	From, To Set
+	// Segment is the one, from 1, that a fault of links and an Unplug are on; 0:
+	// all of them.
+	Segment int
 	// Both has it work in the other direction as well.
 	Both            bool
 	Rate            conduct.Rate // of a clock, 0.25 to 2
@@ -85,6 +88,9 @@ func (f *Fault) Until() time.Duration { return f.At + f.For }
 func (f *Fault) hits(from, to int) bool {
 	return f.From.Has(from) && f.To.Has(to) || f.Both && f.From.Has(to) && f.To.Has(from)
 }
+
+// on says whether the fault is on the segment, counted from 0.
+func (f *Fault) on(segment int) bool { return f.Segment == 0 || f.Segment == segment+1 }
 
 // travel is how much longer it can make an advertisement's way.
 func (f *Fault) travel() time.Duration {
@@ -108,12 +114,15 @@ const (
 // twice its rate fit.
 const longestRun = 100 * 365 * 24 * time.Hour
 
-// check says what is wrong with a fault of that many routers.
-func (f *Fault) check(routers int) error {
+// check says what is wrong with a fault of a cluster.
+func (f *Fault) check(o *Options) error {
+	routers := len(o.Routers)
 	all := everybody(routers)
 	switch {
 	case f.At < 0 || f.For <= 0 || f.At > longestRun || f.For > longestRun:
 		return fmt.Errorf("%s at %s for %s is not within the run", f.Kind, f.At, f.For)
+	case f.Segment < 0 || f.Segment > max(1, o.Segments) || f.Segment > 0 && !f.Kind.ofLinks() && f.Kind != Unplug:
+		return fmt.Errorf("%s: it is not on segment %d", f.Kind, f.Segment)
 	case f.Kind.ofLinks() && (f.From&^all != 0 || f.To&^all != 0 || f.From == 0 || f.To == 0):
 		return fmt.Errorf("%s: it is on routers that are not there", f.Kind)
 	case !f.Kind.ofLinks() && (f.Router < 0 || f.Router >= routers):

@@ -97,9 +97,50 @@ func isChangeTo(actions []vrrp.Action, to vrrp.State) bool {
 	return false
 }
 
+// alone steps the members of a group that is none.
+type alone []*vrrp.VirtualRouter
+
+func (a alone) Step(now time.Time, member int, event vrrp.Event) []vrrp.MemberAction {
+	var actions []vrrp.MemberAction
+	for _, action := range a[member].Step(now, event) {
+		actions = append(actions, vrrp.MemberAction{Member: member, Action: action})
+	}
+	return actions
+}
+
+// muddled is a group that is wrong in one way.
+type muddled struct {
+	group
+	deaf bool // the second member ignores priority 0
+	mute bool // who gives up with another says nothing
+}
+
+func (m muddled) Step(now time.Time, member int, event vrrp.Event) []vrrp.MemberAction {
+	if r, ok := event.(vrrp.Received); m.deaf && ok && member > 0 && r.Advertisement.Priority == 0 {
+		return nil
+	}
+	var kept []vrrp.MemberAction
+	for _, a := range m.group.Step(now, member, event) {
+		if !m.mute || a.Member == member || !isAdvert(a.Action, true) {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}
+
+// muddle makes groups of that kind.
+func muddle(m muddled) groupBuilder {
+	return func(members []*vrrp.VirtualRouter) (group, error) {
+		var err error
+		m.group, err = vrrp.NewGroup(members...)
+		return m, err
+	}
+}
+
 // wrong is a way in which a machine, or what surrounds it, can be wrong.
 type wrong struct {
 	build builder        // nil: the real machine
+	group groupBuilder   // nil: the real group
 	lie   func(*Cluster) // nil: the real surroundings
 	rule  conduct.Rule   // the one that it breaks; "": any
 }
@@ -109,8 +150,14 @@ func (w wrong) run(s *Schedule) (Result, error) {
 	if build == nil {
 		build = realMachine
 	}
-	cluster, err := newCluster(s, nil, build)
+	cluster, err := prepare(s, build)
 	if err != nil {
+		return Result{}, err
+	}
+	if w.group != nil {
+		cluster.grouped = w.group
+	}
+	if err := cluster.begin(); err != nil {
 		return Result{}, err
 	}
 	if w.lie != nil {
@@ -171,6 +218,9 @@ var wrongs = map[string]wrong{
 	"waits for an interval more": {rule: conduct.RuleLate, build: parametersOf(func(p *vrrp.Parameters) {
 		p.DownTimerAdverts = max(p.DownTimerAdverts, 3*btoi(p.DownTimerAdverts == 0)) + 1
 	})},
+	"takes over without its group":         {group: func(m []*vrrp.VirtualRouter) (group, error) { return alone(m), nil }},
+	"gives up with its group in silence":   {rule: conduct.RuleAdvert, group: muddle(muddled{mute: true})},
+	"one of a group ignores priority 0":    {rule: conduct.RuleLate, group: muddle(muddled{deaf: true})},
 	"keeps its first priority":             {build: ignores[vrrp.PriorityChanged]()},
 	"does not mind the loss of its Active": {rule: conduct.RuleLate, build: ignores[vrrp.PeerLost]()},
 	"takes over when another than its Active is lost": {build: func(p vrrp.Parameters) (machine, error) {

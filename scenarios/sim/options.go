@@ -24,6 +24,9 @@ type Options struct {
 	// gone.
 	PeerLoss vrrp.PeerLoss
 	IPv6     bool // with version 3 only
+	// Segments is 2 where each host has a virtual router on each of two
+	// segments, in one sync group; else there is one.
+	Segments int
 
 	Network Network
 
@@ -43,7 +46,9 @@ type Options struct {
 }
 
 // Router is one router's part of the options. Its name is node and its number
-// from 1, its address 10.0.0.100 or fe80::100 and its number.
+// from 1, its address 10.0.0.100 or fe80::100 and its number. On the second
+// segment the name has /2 behind it, and the address is 10.0.1.100 or
+// fe80::1:100 and its number.
 type Router struct {
 	Priority  uint8
 	NoPreempt bool
@@ -85,6 +90,7 @@ const RFCDownTimerAdverts = 3
 // The bounds of a simulated cluster.
 const (
 	mostRouters   = 64
+	mostSegments  = 2
 	longestDelay  = time.Hour
 	defaultQueue  = 256 // about what net.core.rmem_default holds of small packets
 	defaultLeave  = 5 * time.Millisecond
@@ -115,6 +121,9 @@ func (o *Options) Check() error {
 		if _, err := vrrp.New(o.parameters(i)); err != nil {
 			return fmt.Errorf("router %s: %w", routerName(i), err)
 		}
+	}
+	if o.Segments < 0 || o.Segments > mostSegments {
+		return fmt.Errorf("%d segments are not 1 or %d", o.Segments, mostSegments)
 	}
 	if o.Queue < 0 {
 		return fmt.Errorf("queue %d is negative", o.Queue)

@@ -19,7 +19,7 @@ type recorder struct {
 }
 
 func (r *recorder) append(n *node, body history.Body) {
-	r.log.Append(r.cluster.now, routerName(n.index), body)
+	r.log.Append(r.cluster.now, r.cluster.options.name(n.index), body)
 }
 
 func (r *recorder) advert(n *node, from, priority int, direction history.Direction) {
@@ -29,7 +29,7 @@ func (r *recorder) advert(n *node, from, priority int, direction history.Directi
 	o := r.cluster.options
 	r.append(n, history.Advert{
 		Direction: direction, Version: int(o.Version), VRID: vrid, Priority: priority, Interval: o.Interval,
-		Source: o.address(from), Destination: o.groupAddress(), VIPs: []netip.Addr{o.virtualAddress()},
+		Source: o.address(from), Destination: o.groupAddress(), VIPs: []netip.Addr{o.virtualAddress(n.segment)},
 	})
 }
 
@@ -58,13 +58,13 @@ const (
 )
 
 func (r *recorder) address(n *node) {
-	vip := r.cluster.options.virtualAddress()
+	vip := r.cluster.options.virtualAddress(n.segment)
 	r.append(n, history.Address{Interface: device, Prefix: netip.PrefixFrom(vip, vip.BitLen()), Present: n.holds})
 }
 
 func (r *recorder) announce(n *node) {
 	o := r.cluster.options
-	vip, mac := o.virtualAddress(), o.history().Nodes[n.index].MAC
+	vip, mac := o.virtualAddress(n.segment), o.history().Nodes[n.index].MAC
 	if o.IPv6 {
 		r.append(n, history.NA{Direction: history.FromHost, Target: vip, TargetMAC: mac, Override: true})
 	} else {
@@ -115,7 +115,7 @@ func (r *recorder) prioritize(n *node) {
 // lose tells of a node that is told that another one is gone.
 func (r *recorder) lose(n *node, from int) {
 	if r != nil && r.world == nil {
-		r.append(n, history.FaultStart{Fault: conduct.FaultLose + " " + routerName(from), Undo: "nothing is left to undo"})
+		r.append(n, history.FaultStart{Fault: conduct.FaultLose + " " + r.cluster.options.name(from), Undo: "nothing is left to undo"})
 	}
 }
 

@@ -41,6 +41,9 @@ func TestHistoryIsJudgedAsTheRunWas(t *testing.T) {
 			}
 			online := c.Finish().Finding
 			replayed := conduct.Replay(log.Events(), s.Options.history(), s.Options.limits())
+			if online != nil && online.Rule == conduct.RuleLive {
+				continue // not judged from a history
+			}
 			if online != nil {
 				broken++
 			}
@@ -49,7 +52,7 @@ func TestHistoryIsJudgedAsTheRunWas(t *testing.T) {
 			}
 		}
 	}
-	if broken < 400 {
+	if broken < 300 {
 		t.Errorf("only %d runs broke a rule", broken)
 	}
 }

@@ -26,7 +26,7 @@ func (s *Schedule) Check() error {
 		return fmt.Errorf("calm %s is not within the run", s.Calm)
 	}
 	for i := range s.Faults {
-		if err := s.Faults[i].check(len(s.Options.Routers)); err != nil {
+		if err := s.Faults[i].check(&s.Options); err != nil {
 			return fmt.Errorf("fault %d: %w", i+1, err)
 		}
 	}

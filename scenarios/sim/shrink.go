@@ -119,7 +119,16 @@ func (r *shrinker) simplifyOptions() bool {
 	} {
 		smaller = r.try(func(s *Schedule) { change(&s.Options) }) || smaller
 	}
+	smaller = r.try((*Schedule).mergeSegments) || smaller
 	return r.try(func(s *Schedule) { s.Calm = 0 }) || smaller
+}
+
+// mergeSegments leaves one segment.
+func (s *Schedule) mergeSegments() {
+	s.Options.Segments = 0
+	for i := range s.Faults {
+		s.Faults[i].Segment = 0
+	}
 }
 
 // rounds are what times are rounded to, the roundest first.
@@ -133,6 +142,7 @@ func (r *shrinker) simplifyFaults() bool {
 			smaller = r.try(func(s *Schedule) { f(&s.Faults[i]) }) || smaller
 		}
 		change(func(f *Fault) { f.Kind, f.Share, f.EndShare, f.Delay, f.Jitter = f.simpler() })
+		change(func(f *Fault) { f.Segment = 0 })
 		change(func(f *Fault) { f.Both = false })
 		change(func(f *Fault) { f.For /= 2 })
 		change(func(f *Fault) { f.Jitter = 0 })

@@ -20,6 +20,9 @@ func (s *Schedule) String() string {
 	var b strings.Builder
 	o := &s.Options
 	fmt.Fprintf(&b, "seed %d\nversion %d\ninterval %s\n", s.Seed, o.Version, o.Interval)
+	if o.Segments > 1 {
+		fmt.Fprintf(&b, "segments %d\n", o.Segments)
+	}
 	if o.DownTimerAdverts > 0 {
 		fmt.Fprintf(&b, "down_timer_adverts %d\n", o.DownTimerAdverts)
 	}
@@ -73,6 +76,14 @@ func writeNetwork(b *strings.Builder, n *Network) {
 
 // String is what the fault is, without its time.
 func (f *Fault) String() string {
+	if f.Segment > 0 {
+		return fmt.Sprintf("%s on %d", f.words(), f.Segment)
+	}
+	return f.words()
+}
+
+// words is the fault without its segment.
+func (f *Fault) words() string {
 	if !f.Kind.ofLinks() {
 		switch f.Kind {
 		case Clock:
@@ -153,6 +164,8 @@ func (s *Schedule) line(w *words) error {
 		o.Version = vrrp.Version(w.number(8))
 	case "interval":
 		o.Interval = w.duration()
+	case "segments":
+		o.Segments = int(w.number(8))
 	case "down_timer_adverts":
 		o.DownTimerAdverts = int(w.number(8))
 	case "peer_loss":
@@ -355,6 +368,9 @@ func (w *words) fault() Fault {
 		w.word("delay")
 		f.Delay = w.duration()
 	case Crash, Stop, Pause, Clock, Cut, Loss, Duplicate, Unplug, Priority, Lose:
+	}
+	if w.optional("on") {
+		f.Segment = int(w.number(8))
 	}
 	return f
 }

@@ -54,6 +54,12 @@ func TestParseRefuses(t *testing.T) {
 		head + "at 1s for 1s loss node1 -> node2 share 1.5":        "loss 1.5 is not 0 to 1",
 		head + "at 1s for 1s loss node1 -> node2 share NaN":        "loss NaN is not 0 to 1",
 		head + "at 1s for 1s burst node1 -> node2 share 0.5 end 0": "a burst that never ends",
+		head + "segments 3":                                        "3 segments are not 1 or 2",
+		head + "down_timer_adverts 101":                            "101 down timer adverts are not 1 to 100",
+		head + "peer_loss hurts":                                   `"hurts" is not ignored, expires, skews`,
+		head + "at 1s for 1s priority node1 to 255":                "priority 255 is not 1 to 254",
+		head + "at 1s for 1s unplug node1 on 2":                    "unplug: it is not on segment 2",
+		head + "segments 2\nat 1s for 1s crash node1 on 2":         "crash: it is not on segment 2",
 		head + "lease 500ms":                                       "lease 500ms is not longer than the interval 1s that renews it",
 	} {
 		if _, err := Parse(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ var _ scenarios.World = (*World)(nil)
 func NewWorld(o Options, f fault.Fault, phase float64, seed uint64) (*World, error) {
 	if _, err := simulated(f); err != nil {
 		return nil, err
+	}
+	if o.Segments > 1 {
+		return nil, errors.New("a world has one segment")
 	}
 	if f.Kind == fault.DaemonKilled {
 		o.Guardian = false
@@ -72,7 +76,7 @@ func simulated(f fault.Fault) (Kind, error) {
 
 func (w *World) describe(o *Options) history.Cluster {
 	c := o.history()
-	c.Client = history.Peer{Name: clientName, Address: o.host(10, 0x10), MAC: "02:00:00:00:00:fe"}
+	c.Client = history.Peer{Name: clientName, Address: o.on(0, 10, 0x10), MAC: "02:00:00:00:00:fe"}
 	c.WebServer = "simulated"
 	return c
 }

@@ -103,6 +103,10 @@ const (
 //     its Active is lost: b may then take over without knowing of a. (safety)
 //   - See Healed and Settled for what follows the last fault. (live, flap)
 //
+// Routers of one group (history.Node) are Active together or not at all: one
+// whose timer has ended waits for the others' timers, and one that stops being
+// Active takes the others with it, with priority 0.
+//
 // A moment at which several things happen is one: reading comes before timers,
 // as in vipd.
 type Judge struct {
@@ -117,6 +121,8 @@ type Judge struct {
 
 type router struct {
 	name                 string
+	segment              int
+	mates                []int // the others of its group
 	priority             int
 	preempt              bool
 	order                int // among equals: higher is better
@@ -158,10 +164,17 @@ func NewJudge(cluster history.Cluster, limits Limits) *Judge {
 			order = i
 		}
 		j.routers = append(j.routers, router{
-			name: node.Name, priority: node.Priority, preempt: node.Preempt, order: order,
+			name: node.Name, segment: node.Segment, priority: node.Priority, preempt: node.Preempt, order: order,
 			interval: cluster.AdvertInterval, yieldTo: -1, heard: -1, rate: TrueRate,
 		})
 		j.setTimers(&j.routers[i])
+	}
+	for i, node := range cluster.Nodes {
+		for other := range cluster.Nodes {
+			if node.Group != "" && other != i && cluster.Nodes[other].Group == node.Group {
+				j.routers[i].mates = append(j.routers[i].mates, other)
+			}
+		}
 	}
 	j.links = make([]link, len(j.routers)*len(j.routers))
 	for i := range j.links {
@@ -287,7 +300,7 @@ func (j *Judge) Lost(m Moment, i, from int) {
 func (j *Judge) Sent(m Moment, i, priority int) {
 	r := &j.routers[i]
 	if priority == 0 {
-		if !r.farewell && (!r.stopping || r.state != Active) {
+		if !r.farewell && (r.state != Active || !r.stopping && !j.leaves(r)) {
 			j.broken(m.At, r, RuleAdvert, "priority 0 in the name of %s, which is %s and goes on", r.name, r.state)
 		}
 		r.farewell, r.goodbye = false, true
@@ -297,8 +310,12 @@ func (j *Judge) Sent(m Moment, i, priority int) {
 	case Active:
 		j.checkSilence(m, r)
 	case Backup:
-		if m.Local+j.limits.Grain < r.due {
-			j.broken(m.At, r, RuleAdvert, "%s advertised as Backup, %s before its timer ended", r.name, r.due-m.Local)
+		due := j.due(r)
+		if r.priority == priorityOwner {
+			due = r.due // its group may start at this moment
+		}
+		if m.Local+j.limits.Grain < due {
+			j.broken(m.At, r, RuleAdvert, "%s advertised as Backup, %s before its timer ended", r.name, due-m.Local)
 		}
 	case Initialize:
 		if r.priority != priorityOwner || !r.running {
@@ -317,6 +334,9 @@ func (j *Judge) Read(m Moment, i, from, priority int) {
 	switch r.state {
 	case Initialize:
 	case Backup:
+		if r.priority == priorityOwner {
+			return // it owns the addresses, and waits for its group only
+		}
 		r.heard = from
 		if priority == 0 {
 			j.settle(m.At)
@@ -353,9 +373,11 @@ func (j *Judge) Changed(m Moment, i int, to State) {
 		j.becameActive(m, r)
 	case Backup:
 		if r.state == Active && r.yieldTo < 0 {
-			j.broken(m.At, r, RuleCause, "%s gave up though it heard no better one", r.name)
+			j.resigned(m, r)
 		}
-		r.due = m.Local + r.down
+		if r.due = m.Local + r.down; r.state == Initialize && r.priority == priorityOwner {
+			r.due = m.Local
+		}
 	case Initialize:
 		if !r.stopping {
 			j.broken(m.At, r, RuleCause, "%s went to Initialize by itself", r.name)
@@ -372,13 +394,14 @@ func (j *Judge) Changed(m Moment, i int, to State) {
 }
 
 func (j *Judge) becameActive(m Moment, r *router) {
+	due := j.due(r)
 	switch {
 	case r.state == Initialize && r.priority != priorityOwner:
 		j.broken(m.At, r, RuleCause, "%s became Active at once, and is not the owner", r.name)
-	case r.state == Backup && m.Local+j.limits.Grain < r.due:
-		j.broken(m.At, r, RuleEarly, "%s took over %s before its timer ended", r.name, r.due-m.Local)
-	case r.state == Backup && m.Local > max(r.due, r.resumed)+j.limits.Grain:
-		j.broken(m.At, r, RuleLate, "%s took over %s after its timer had ended", r.name, m.Local-r.due)
+	case r.state == Backup && m.Local+j.limits.Grain < due:
+		j.broken(m.At, r, RuleEarly, "%s took over %s before its timer ended", r.name, due-m.Local)
+	case r.state == Backup && m.Local > max(due, r.resumed)+j.limits.Grain:
+		j.broken(m.At, r, RuleLate, "%s took over %s after its timer had ended", r.name, m.Local-due)
 	case r.sent+j.limits.Grain < m.Local:
 		j.broken(m.At, r, RuleAdvert, "%s took over without an advertisement", r.name)
 	}
@@ -402,78 +425,13 @@ func (j *Judge) Held(m Moment, i int, holds bool) {
 	r.holds = holds
 }
 
-// Settles says whether sound links keep Backups quiet: the longest time between
-// two advertisements, an interval and the travel, is shorter than every
-// Active_Down_Interval. Otherwise Healed and Settled make no sense.
-func (j *Judge) Settles() bool {
-	for i := range j.routers {
-		if r := &j.routers[i]; r.interval+j.limits.Travel+j.limits.Grain >= r.down {
-			return false
-		}
-	}
-	return true
-}
-
-// Healed says that all run, all links are sound, all clocks go right, and
-// nothing is under way that was sent before and took longer than
-// Limits.Travel. It returns when all must have settled; then call Settled.
-//
-// Somebody is Active and stays so after two travels, when what a lost Active
-// said last has been heard, and the longest Active_Down_Interval. Whoever took
-// over beside it did so before its first advertisement arrived, a travel
-// later, and is told by the better one's first advertisement within another.
-func (j *Judge) Healed(at time.Duration) time.Duration {
-	longest := time.Duration(0)
-	for i := range j.routers {
-		longest = max(longest, j.routers[i].down)
-	}
-	return at + longest + 4*j.limits.Travel + j.limits.Grain
-}
-
-// Settled wants exactly one Active, that no preempting router outranks by its
-// priority. From now on no state may change.
-func (j *Judge) Settled(at time.Duration) {
-	j.settle(at)
-	j.settled = true
-	var actives []string
-	var active *router
-	for i := range j.routers {
-		if r := &j.routers[i]; r.state == Active {
-			actives, active = append(actives, r.name), r
-		}
-	}
-	if len(actives) != 1 {
-		j.broken(at, nil, RuleLive, "%d are Active after the healing: %v", len(actives), actives)
-		return
-	}
-	for i := range j.routers {
-		if r := &j.routers[i]; r.preempt && r.priority > active.priority {
-			j.broken(at, active, RuleLive, "%s is Active, but %s outranks it and preempts", active.name, r.name)
-		}
-	}
-}
-
-// End looks at what is still to be done at the end. The moments are those of
-// each router.
-func (j *Judge) End(at time.Duration, local []time.Duration) {
-	j.settle(at)
-	for i := range j.routers {
-		r, m := &j.routers[i], Moment{at, local[i]}
-		if r.running && !r.paused {
-			j.checkDone(m, r)
-		} else {
-			j.checkLeft(m, r)
-		}
-	}
-}
-
 // checkDone wants a router that runs to have done what was due before m.
 func (j *Judge) checkDone(m Moment, r *router) {
 	switch {
 	case r.yieldTo >= 0:
 		j.broken(m.At, r, RuleYield, "%s is Active though it heard %s, which outranks it", r.name, j.routers[r.yieldTo].name)
-	case r.state == Backup && m.Local > max(r.due, r.resumed)+j.limits.Grain:
-		j.broken(m.At, r, RuleLate, "%s is Backup, but its timer ended %s ago", r.name, m.Local-r.due)
+	case r.state == Backup && m.Local > max(r.due, r.resumed)+j.limits.Grain && m.Local > j.due(r)+j.limits.Grain:
+		j.broken(m.At, r, RuleLate, "%s is Backup, but its timer ended %s ago", r.name, m.Local-j.due(r))
 	case r.state != Active && r.holds && r.running:
 		j.broken(m.At, r, RuleAddress, "%s has the address as %s", r.name, r.state)
 	case r.state == Active && !r.holds && m.Local > r.resumed+j.limits.Grain:

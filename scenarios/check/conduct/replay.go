@@ -1,6 +1,7 @@
 package conduct
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,7 +71,7 @@ func (r *replay) take(event history.Event) {
 	case history.Transition:
 		r.judge.Changed(m, i, stateNamed(body.To))
 	case history.Address:
-		if body.Prefix.Addr() == r.cluster.VIPs[0] {
+		if slices.Contains(r.cluster.VIPs, body.Prefix.Addr()) {
 			r.judge.Held(m, i, body.Present)
 		}
 	case history.ProcessStart:
