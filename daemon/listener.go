@@ -99,6 +99,9 @@ func (s *listener) path(source netip.Addr) path {
 		p.send = s.through.link
 	}
 	for _, i := range s.instances {
+		if !s.is6 && !s.unicast && !i.isOwner() {
+			p.own = append(p.own, i.ownable()...)
+		}
 		for _, peer := range i.peers {
 			known := func(other transport.Peer) bool { return other.Address == peer.Address }
 			if !slices.ContainsFunc(p.peers, known) {

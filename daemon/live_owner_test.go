@@ -57,3 +57,19 @@ func TestLiveOwnersAddressThatAPredecessorSet(t *testing.T) {
 	r.await(seatBound, "all processes of the node have ended", func() bool { return len(r.pids(1)) == 0 })
 	r.isTidy(1)
 }
+
+// A Backup that took the address of a dead owner gives it up when the owner is
+// back, although the kernel drops packets from one's own addresses.
+func TestLiveBackupYieldsToTheOwner(t *testing.T) {
+	t.Parallel()
+	r := newRouters(t, false, "")
+	r.address = netip.MustParsePrefix("10.9.0.1/24")
+	r.calm(2, r.write(2, r.instance("VI", liveVRID, 240, r.address.String())))
+	r.isAlone(2)
+	r.calm(1, r.write(1, r.instance("VI", liveVRID, ownerPriority, r.address.String())))
+	r.isAlone(1)
+	r.await(seatBound, "the Backup gives the address up", func() bool {
+		count, _ := r.has(2, []netip.Prefix{r.address})
+		return count == 0
+	})
+}

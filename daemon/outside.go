@@ -35,6 +35,7 @@ type path struct {
 	way
 	receive, send netif.Link // the same, unless there is a virtual router MAC
 	peers         transport.Peers
+	own           []netip.Addr // virtual addresses that others may own
 }
 
 // conn is a path opened for advertisements; see transport.Conn.
@@ -66,7 +67,7 @@ type kernelNetwork struct{ kernel *netif.Kernel }
 func (n kernelNetwork) listen(p path, notify func()) (conn, error) {
 	settings := transport.Settings{
 		Interface: p.receive.Name, Index: p.receive.Index, Source: p.source, Group: p.group,
-		UnicastTTL: p.ttl, AH: p.isAH,
+		UnicastTTL: p.ttl, AH: p.isAH, Own: p.own,
 	}
 	if p.unicast {
 		settings.Peers = p.peers

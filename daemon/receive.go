@@ -83,6 +83,9 @@ func (l *loop) received(now time.Time, s *listener, d transport.Datagram) {
 		return
 	}
 	i := s.instanceOf(d.Payload)
+	if d.FromOwn && (i == nil || !i.hasNow(d.Source)) {
+		return // the kernel gave it to the other socket as well
+	}
 	refusal := l.accept(now, s, i, d)
 	switch {
 	case refusal != nil && i == nil:
@@ -95,6 +98,18 @@ func (l *loop) received(now time.Time, s *listener, d transport.Datagram) {
 		l.step(now, i, vrrp.Received{Source: d.Source, Advertisement: l.heard})
 		l.compareInterval(i, d.Source)
 	}
+}
+
+// ownable are the virtual addresses that another router may own, and then send
+// from.
+func (i *instance) ownable() []netip.Addr {
+	return slices.DeleteFunc(addressesOf(i.config.VirtualAddresses), netip.Addr.Is6)
+}
+
+// hasNow reports whether the address is this host's because the instance is
+// Active.
+func (i *instance) hasNow(address netip.Addr) bool {
+	return i.router != nil && i.router.State() == vrrp.Active && i.virtual(address) != nil
 }
 
 // compareInterval logs, once for each change, that the Active's interval is not

@@ -66,6 +66,10 @@ type Settings struct {
 	// is sent are whole packets, header first, and Receive takes those of
 	// protocol 51 only, whose Packet is what is signed.
 	AH bool
+	// Own are virtual addresses of this host. Over IPv4 multicast, what others
+	// send from them is received too, marked FromOwn, also while this host has
+	// them; what it does not have comes twice.
+	Own []netip.Addr
 }
 
 // Conn sends and receives the advertisements of one interface, family and
@@ -79,6 +83,7 @@ type Conn struct {
 	descriptor
 	settings Settings
 	sender   *Sender // through SendIndex, if that is another interface
+	own      *own    // for Settings.Own; nil: none
 	// destinations are the group, or the peers in their order.
 	destinations []netip.Addr
 	control      []byte // the route of what is sent
@@ -128,6 +133,12 @@ func Open(settings Settings) (*Conn, error) {
 	}
 	if settings.Peers == nil {
 		c.destinations = []netip.Addr{settings.Group}
+		if is4 && len(settings.Own) > 0 {
+			if c.own, err = openOwn(settings); err != nil {
+				c.Close()
+				return nil, err
+			}
+		}
 	}
 	for _, peer := range settings.Peers {
 		c.destinations = append(c.destinations, peer.Address.WithZone(""))
@@ -276,11 +287,19 @@ func (c *Conn) SendTo(destination netip.Addr, payload []byte) error {
 
 // Watch calls notify, from another goroutine, whenever packets have arrived,
 // until Close. Receive must then be called until ErrEmpty.
-func (c *Conn) Watch(notify func()) { c.watch(notify) }
+func (c *Conn) Watch(notify func()) {
+	c.watch(notify)
+	if c.own != nil {
+		c.own.watch(notify)
+	}
+}
 
 // Close closes the sockets and ends the watch. It may be called again.
 func (c *Conn) Close() {
 	c.descriptor.Close()
+	if c.own != nil {
+		c.own.Close()
+	}
 	if c.sender != nil {
 		c.sender.Close()
 	}

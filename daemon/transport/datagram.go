@@ -56,6 +56,7 @@ type Datagram struct {
 	Protocol            uint8
 	Payload             []byte // what follows the IP header
 	Packet              []byte // IPv4 only: the whole, header first
+	FromOwn             bool   // see Settings.Own
 	// Arrived is when the kernel took the packet from the interface. A packet
 	// that waited for longer than some milliseconds, because the process was
 	// not running, counts from when it was read.

@@ -66,6 +66,8 @@ func (c *Conn) Receive() (Datagram, error) {
 		err = r.errno
 	}
 	switch {
+	case errors.Is(err, unix.EAGAIN) && c.own != nil:
+		return c.own.receive()
 	case errors.Is(err, unix.EAGAIN):
 		return Datagram{}, ErrEmpty
 	case err != nil:
@@ -75,6 +77,17 @@ func (c *Conn) Receive() (Datagram, error) {
 	if err == nil && c.settings.CheckSource {
 		err = c.settings.Peers.Check(d.Source, d.TTL)
 	}
+	return d, err
+}
+
+// receive is Receive for what is from own addresses. An error, such as that the
+// interface went down, passes: the packet socket follows the interface.
+func (o *own) receive() (Datagram, error) {
+	if err := o.raw.Control(o.reader.take); err != nil || o.reader.errno != 0 {
+		return Datagram{}, ErrEmpty
+	}
+	d, err := o.reader.datagram(time.Now())
+	d.FromOwn = true
 	return d, err
 }
 
