@@ -41,7 +41,7 @@ func Analyze(events []history.Event) (Measures, error) {
 	m.Ownership = ownership(events, c, holdings, probes)
 	for _, canary := range history.Select[history.Canary](events) {
 		if canary.At >= c.Fault.At && canary.At <= c.End {
-			m.CanaryDelayMax = max(m.CanaryDelayMax, canary.Body.DelayMax)
+			m.CanaryDelayMax = max(m.CanaryDelayMax, canary.Body.Delay())
 		}
 	}
 	return m, nil

@@ -117,14 +117,19 @@ func newEvidence(events []history.Event, course history.Course) *evidence {
 	return e
 }
 
-// busiest is the canary that saw the largest delay in the windows; one reports
-// for the time since the one before.
+// busiest is the canary that saw the largest delay in the windows.
 func (e *evidence) busiest(windows ...history.Window) history.Seen[history.Canary] {
+	return e.worst(history.Canary.Delay, windows...)
+}
+
+// worst is the canary that saw the most of what is measured in the windows; one
+// reports for the time since the one before.
+func (e *evidence) worst(measure func(history.Canary) time.Duration, windows ...history.Window) history.Seen[history.Canary] {
 	var worst history.Seen[history.Canary]
 	before := time.Duration(0)
 	for _, canary := range e.canaries {
 		inside := func(w history.Window) bool { return canary.At >= w.From && before < w.To }
-		if slices.ContainsFunc(windows, inside) && canary.Body.DelayMax > worst.Body.DelayMax {
+		if slices.ContainsFunc(windows, inside) && measure(canary.Body) > measure(worst.Body) {
 			worst = canary
 		}
 		before = canary.At
@@ -136,8 +141,8 @@ func (e *evidence) busiest(windows ...history.Window) history.Seen[history.Canar
 func (e *evidence) standstill(w history.Window) time.Duration {
 	var still time.Duration
 	for _, canary := range e.canaries {
-		if w.Contains(canary.At) && canary.Body.DelayMax > canaryLimit {
-			still += canary.Body.DelayMax
+		if w.Contains(canary.At) && canary.Body.Delay() > canaryLimit {
+			still += canary.Body.Delay()
 		}
 	}
 	return min(still, w.Length())

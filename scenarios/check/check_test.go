@@ -295,6 +295,20 @@ func busy(events []history.Event, delay time.Duration) []history.Event {
 	return busyAt(events, delay, func(time.Duration) bool { return true })
 }
 
+// locked has somebody hold the lock of the network configuration.
+func locked(events []history.Event, wait time.Duration) []history.Event {
+	return historytest.Change(events, func(_ history.Event, body history.Canary) history.Canary {
+		body.LockMax = wait
+		return body
+	})
+}
+
+func TestLockDisturbsNoObserver(t *testing.T) {
+	if got := check.Judge(locked(play("link-loss"), 30*time.Millisecond)); got.Verdict != history.Pass {
+		t.Errorf("%s: %v", got.Verdict, got.Findings)
+	}
+}
+
 func busyAt(events []history.Event, delay time.Duration, when func(time.Duration) bool) []history.Event {
 	return historytest.Change(events, func(e history.Event, body history.Canary) history.Canary {
 		if when(e.At) {
@@ -327,6 +341,10 @@ func timingSpoiled() []spoiled {
 			name: "ideal takeover on a busy machine", fault: "link-loss",
 			spoil:   func(events []history.Event) []history.Event { return busy(events, 30*time.Millisecond) },
 			verdict: history.Inconclusive, check: "timing", text: "the machine stood still for 30.0 ms", proof: true,
+		}, {
+			name: "late takeover while the configuration is locked", fault: "link-loss", options: historytest.Options{Late: late},
+			spoil:   func(events []history.Event) []history.Event { return locked(events, 30*time.Millisecond) },
+			verdict: history.Inconclusive, check: "timing", text: "60.3 ms late", proof: true,
 		}, {
 			name: "nobody takes over though nothing is heard", fault: "guardian-killed",
 			spoil: func(events []history.Event) []history.Event {

@@ -25,7 +25,7 @@ func checkConduct(e *evidence) []history.Finding {
 			judged = append(judged, event)
 		}
 	}
-	still := func(w history.Window) time.Duration { return e.busiest(w).Body.DelayMax }
+	still := func(w history.Window) time.Duration { return e.busiest(w).Body.Delay() }
 	limits := conduct.Limits{Grain: ResidualMax, Guardian: -1}
 	var findings []history.Finding
 	for _, broken := range conduct.Wire(judged, e.cluster, limits, still) {
@@ -34,9 +34,9 @@ func checkConduct(e *evidence) []history.Finding {
 		if broken.Event > 0 {
 			f.Events = append(f.Events, broken.Event)
 		}
-		if busy := e.busiest(conduct.Around(broken.At, e.cluster)); busy.Body.DelayMax > quietMachine {
+		if busy := e.busiest(conduct.Around(broken.At, e.cluster)); busy.Body.Delay() > quietMachine {
 			f.Verdict = history.Inconclusive
-			f.Text += "; the machine stood still for " + short(busy.Body.DelayMax)
+			f.Text += "; the machine stood still for " + short(busy.Body.Delay())
 			f.Events = append(f.Events, busy.ID)
 		}
 		findings = append(findings, f)

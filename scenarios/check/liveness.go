@@ -79,10 +79,10 @@ func checkReversion(e *evidence) []history.Finding {
 	switch {
 	case took <= bound:
 		return nil
-	case busy.Body.DelayMax > ReversionMargin/2:
+	case busy.Body.Delay() > ReversionMargin/2:
 		f := fail(liveness, []int{last.Event, busy.ID},
 			"%s had %s %s after the healing; the bound is %s, but the machine stood still for %s",
-			right, e.course.VIP(), short(took), short(bound), short(busy.Body.DelayMax))
+			right, e.course.VIP(), short(took), short(bound), short(busy.Body.Delay()))
 		f.Verdict = history.Inconclusive
 		return []history.Finding{f}
 	}

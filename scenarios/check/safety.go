@@ -112,11 +112,11 @@ func checkSeen(e *evidence) []history.Finding {
 func (e *evidence) excuse(o overlap, f history.Finding) history.Finding {
 	interval := e.cluster.AdvertInterval
 	busy := e.busiest(history.Window{From: o.From - interval, To: o.To})
-	if busy.Body.DelayMax <= e.quiet(o) || e.undeclared(o.Window) > interval+busy.Body.DelayMax {
+	if busy.Body.Delay() <= e.quiet(o) || e.undeclared(o.Window) > interval+busy.Body.Delay() {
 		return f
 	}
 	f.Verdict = history.Inconclusive
-	f.Text += "; the machine stood still for " + short(busy.Body.DelayMax)
+	f.Text += "; the machine stood still for " + short(busy.Body.Delay())
 	f.Events = append(f.Events, busy.ID)
 	return f
 }

@@ -314,12 +314,20 @@ type Transition struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
-// Canary is the largest scheduling delay of threads, one on each processor,
-// that do nothing but wake up every few milliseconds, over the time since the
-// canary before.
+// Canary is what kept everybody on the machine from going on, over the time
+// since the canary before.
 type Canary struct {
+	// DelayMax is the largest scheduling delay of threads, one on each
+	// processor, that do nothing but wake up every few milliseconds.
 	DelayMax time.Duration `json:"delay_max_ns"`
+	// LockMax is the longest wait for the kernel's lock of the network
+	// configuration, which is one for all namespaces; 0 where it is not known.
+	LockMax time.Duration `json:"lock_max_ns,omitempty"`
 }
+
+// Delay is the larger of both: a daemon that waits for the lock, to set or
+// remove an address, does nothing else meanwhile, as one that is not let run.
+func (c Canary) Delay() time.Duration { return max(c.DelayMax, c.LockMax) }
 
 // Note is anything else worth keeping: a warning, a line for the reader.
 type Note struct {

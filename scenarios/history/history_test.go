@@ -49,7 +49,7 @@ func everyKind() []Event {
 		ProcessStart{Name: "vipd", PID: 10, Args: []string{"vipd", "-n"}},
 		ProcessExit{Name: "vipd", PID: 10, Status: "signal: killed"},
 		Transition{Instance: "VI_1", From: "Backup", To: "Active", Reason: "timer"},
-		Canary{DelayMax: 11},
+		Canary{DelayMax: 11, LockMax: 12},
 		Note{Text: "a line\nand another"},
 	}
 	var events []Event

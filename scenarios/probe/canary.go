@@ -14,25 +14,39 @@ import (
 
 const (
 	canaryPeriod = 4 * time.Millisecond
+	// lockPeriod is longer: the lock is everybody's.
+	lockPeriod   = 20 * time.Millisecond
 	canaryReport = 100 * time.Millisecond
 	// canaryThreads are enough; with more processors each watches several.
 	canaryThreads = 8
 )
 
 // StartCanary starts a thread on every processor that wakes up every 4 ms, and
-// appends the largest lateness of any of them in every 100 ms as a
+// one that takes the kernel's lock of the network configuration every 20 ms
+// where it may. It appends the largest lateness in every 100 ms as a
 // [history.Canary]. It includes what the Go scheduler adds, for every other
 // observer here suffers from that too.
 func StartCanary(clock Clock, log *history.Log) *Watch {
 	return watchOnThread(func(stopped func() bool) error {
+		lock, denied := openConfiguration()
+		if denied == nil {
+			defer lock.close()
+		}
 		var threads sync.WaitGroup
 		defer threads.Wait()
+		start := func(period time.Duration, set *unix.CPUSet, act func()) *canary {
+			c := &canary{period: period, act: act}
+			c.due.Store(int64(clock.Now() + period))
+			threads.Go(func() { c.run(clock, set, stopped) })
+			return c
+		}
 		var canaries []*canary
 		for _, set := range processors() {
-			c := &canary{}
-			c.due.Store(int64(clock.Now() + canaryPeriod))
-			canaries = append(canaries, c)
-			threads.Go(func() { c.run(clock, set, stopped) })
+			canaries = append(canaries, start(canaryPeriod, set, func() {}))
+		}
+		var locked *canary
+		if denied == nil {
+			locked = start(lockPeriod, nil, lock.take)
 		}
 		report := clock.Now() + canaryReport
 		for !stopped() {
@@ -42,28 +56,34 @@ func StartCanary(clock Clock, log *history.Log) *Watch {
 			for _, c := range canaries {
 				latest = max(latest, c.lateness(now))
 			}
-			log.Append(now, "", history.Canary{DelayMax: latest})
+			log.Append(now, "", history.Canary{DelayMax: latest, LockMax: locked.lateness(now)})
 			report = now + canaryReport
 		}
 		return nil
 	})
 }
 
-// canary is one of its threads.
+// canary is one of its threads: what it does every period, and how late it is
+// done with that.
 type canary struct {
+	period time.Duration
+	act    func()
 	due    atomic.Int64 // on the clock
 	latest atomic.Int64 // since it was asked
 }
 
-// run wakes up until stopped, on the processors of set alone.
+// run acts until stopped, on the processors of set alone if there is one.
 func (c *canary) run(clock Clock, set *unix.CPUSet, stopped func() bool) {
 	ownThread()
-	// A processor that is gone, or not ours any more, leaves the thread where
-	// the kernel puts it.
-	_ = unix.SchedSetaffinity(0, set)
+	if set != nil {
+		// A processor that is gone, or not ours any more, leaves the thread
+		// where the kernel puts it.
+		_ = unix.SchedSetaffinity(0, set)
+	}
 	for !stopped() {
 		due := time.Duration(c.due.Load())
 		clock.sleepUntil(due)
+		c.act()
 		late := clock.Now() - due
 		for {
 			latest := c.latest.Load()
@@ -72,13 +92,16 @@ func (c *canary) run(clock Clock, set *unix.CPUSet, stopped func() bool) {
 			}
 		}
 		// What was slept through is skipped: it is the same delay.
-		c.due.Store(int64(due + late.Truncate(canaryPeriod) + canaryPeriod))
+		c.due.Store(int64(due + late.Truncate(c.period) + c.period))
 	}
 }
 
 // lateness is the largest since it was asked before, and that of a thread that
-// has not been let run until now.
+// has not been done until now. One that does not run is never late.
 func (c *canary) lateness(now time.Duration) time.Duration {
+	if c == nil {
+		return 0
+	}
 	return max(time.Duration(c.latest.Swap(0)), now-time.Duration(c.due.Load()))
 }
 
