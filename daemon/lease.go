@@ -71,7 +71,7 @@ func (l *loop) renew(now time.Time) {
 	l.batch, l.batchOf = batch, of
 	var ended []netif.Address // what restore does uses the batch again
 	for some := range slices.Chunk(batch, changesMax) {
-		l.pledge.Working()
+		l.beLong()
 		for n, err := range l.network.renew(some) {
 			switch {
 			case err == nil:

@@ -195,9 +195,10 @@ func (l *loop) announceAnew(now time.Time, a *attachment) {
 	}
 }
 
-// beLong pledges work that may take a second: what makes interfaces and joins
-// groups waits for the kernel's one lock of the configuration (rtnl), which
-// others hold for long when they remove interfaces.
+// beLong pledges work that may take a second: what makes interfaces, joins
+// groups and changes addresses waits for the kernel's one lock of the
+// configuration (rtnl), which others hold for long when they remove interfaces.
+// Before the worker has had it no guardian removes an address either.
 func (l *loop) beLong() { l.pledge.Waiting(time.Now().Add(toleranceMax)) }
 
 // complain logs what could not be done on an interface, once a minute. Of one

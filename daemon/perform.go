@@ -78,8 +78,9 @@ func (l *loop) takeover(now time.Time, i *instance, actions []vrrp.Action) int {
 			end++
 		}
 		l.batch = batch
-		l.pledge.Working()
+		l.beLong()
 		failures := l.network.set(batch)
+		l.pledge.Working()
 		from := len(l.announcements)
 		l.noteAnnouncements(now, i, actions[done:end], failures)
 		if done == 0 && len(l.announcements) == 1 && (end == len(actions) || !isTaking(actions[end])) {
@@ -214,7 +215,7 @@ func (l *loop) removeAll(now time.Time, i *instance, actions []vrrp.Action) (n i
 	}
 	l.batch = batch
 	for some := range slices.Chunk(batch, changesMax) {
-		l.pledge.Working()
+		l.beLong()
 		for _, err := range l.network.remove(some) {
 			if err != nil {
 				l.failed(now, i, actions[0], err)

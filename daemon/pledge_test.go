@@ -10,16 +10,17 @@ import (
 	"takeover/daemon/netif"
 )
 
-// slowNetwork needs time for each address, and notes how long the guardian has
-// not heard from the worker then.
+// slowNetwork needs time for each address and waits before, and notes how long
+// the guardian has not heard from the worker then.
 type slowNetwork struct {
 	network
+	wait   time.Duration
 	pledge *pledge
 	silent time.Duration // the longest time
 }
 
 func (n *slowNetwork) work(batch []netif.Address) {
-	time.Sleep(time.Duration(len(batch)) * 50 * time.Microsecond) // virtual
+	time.Sleep(n.wait + time.Duration(len(batch))*50*time.Microsecond) // virtual
 	n.silent = max(n.silent, n.pledge.now()-n.pledge.given())
 }
 
@@ -36,6 +37,24 @@ func (n *slowNetwork) renew(batch []netif.Address) []error {
 func (n *slowNetwork) remove(batch []netif.Address) []error {
 	n.work(batch)
 	return n.network.remove(batch)
+}
+
+// check wants every kind of change to have been made to that many addresses, and
+// none to have looked like a hang.
+func (n *slowNetwork) check(t *testing.T, w *world, addresses int) {
+	t.Helper()
+	for _, what := range []string{" set ", " renew ", " remove "} {
+		w.mutex.Lock()
+		lines := w.lines
+		w.mutex.Unlock()
+		if len(w.take(what)) < addresses {
+			t.Errorf("not all addresses:%s", what)
+		}
+		w.lines = lines
+	}
+	if n.silent > toleranceMin {
+		t.Errorf("silent for %s, want %s at most", n.silent, toleranceMin)
+	}
 }
 
 // However many addresses the loop is busy with, it does not look hung.
@@ -59,17 +78,24 @@ func TestLongWorkIsPledged(t *testing.T) {
 		pass(10 * time.Second)
 		n1.stop()
 		n1.cancel = nil
-		for _, what := range []string{" set ", " renew ", " remove "} {
-			w.mutex.Lock()
-			lines := w.lines
-			w.mutex.Unlock()
-			if len(w.take(what)) < addresses {
-				t.Errorf("not all addresses:%s", what)
-			}
-			w.lines = lines
+		slow.check(t, w, addresses)
+	})
+}
+
+// Who holds the kernel's lock of the configuration makes nobody look hung.
+func TestLockedConfigurationIsPledged(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n1 := w.prepare(1, configured(150))
+		leased(n1)
+		n1.loop.pledge = newPledge(new(atomic.Int64))
+		slow := &slowNetwork{network: n1, pledge: n1.loop.pledge, wait: toleranceMax - toleranceMin}
+		n1.loop.network = slow
+		if err := n1.start(); err != nil {
+			t.Fatal(err)
 		}
-		if slow.silent > toleranceMin {
-			t.Errorf("silent for %s, want %s at most", slow.silent, toleranceMin)
-		}
+		pass(10 * time.Second)
+		n1.stop()
+		n1.cancel = nil
+		slow.check(t, w, 1)
 	})
 }
