@@ -137,6 +137,21 @@ func (e *evidence) worst(measure func(history.Canary) time.Duration, windows ...
 	return worst
 }
 
+// restless is the canary's delay that a machine at rest does not have.
+const restless = 2 * time.Millisecond
+
+// delays are those that the canary saw in the window, added up.
+func (e *evidence) delays(w history.Window) time.Duration {
+	var sum, before time.Duration
+	for _, canary := range e.canaries {
+		if canary.At >= w.From && before < w.To && canary.Body.Delay() > restless {
+			sum += canary.Body.Delay()
+		}
+		before = canary.At
+	}
+	return min(sum, w.Length())
+}
+
 // standstill is for how long the machine stood still in the window, in all.
 func (e *evidence) standstill(w history.Window) time.Duration {
 	var still time.Duration

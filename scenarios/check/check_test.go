@@ -480,3 +480,18 @@ func TestBusyMachineDoesNotExcuseTwoOwners(t *testing.T) {
 		t.Errorf("verdict %s: %v", got.Verdict, got.Findings)
 	}
 }
+
+// TestSilenceIsBlamed: the Active that kept the address without a word is the
+// one that is named.
+func TestSilenceIsBlamed(t *testing.T) {
+	for _, f := range check.Judge(undeclare(play("daemon-killed"))).Findings {
+		if f.Check == "safety" && (f.Host != "node1" || !strings.Contains(f.Text, "node1 had not advertised for 3.6")) {
+			t.Errorf("%s: %q is blamed", f.Text, f.Host)
+		}
+	}
+	for _, f := range check.Judge(undeclare(play("adverts-dropped"))).Findings {
+		if f.Host != "" {
+			t.Errorf("%s: %q is blamed", f.Text, f.Host)
+		}
+	}
+}

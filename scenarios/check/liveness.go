@@ -86,8 +86,12 @@ func checkReversion(e *evidence) []history.Finding {
 		f.Verdict = history.Inconclusive
 		return []history.Finding{f}
 	}
-	return []history.Finding{fail(liveness, proof(last.Event),
-		"%s had %s only %s after the healing; the bound is %s", right, e.course.VIP(), short(took), short(bound))}
+	f := fail(liveness, proof(last.Event),
+		"%s had %s only %s after the healing; the bound is %s", right, e.course.VIP(), short(took), short(bound))
+	if n := len(e.holdings); n > 1 && len(e.holdings[n-2].Hosts) > 1 { // it was not alone
+		f = e.blame(overlap{Window: e.holdings[n-2].Window, hosts: e.holdings[n-2].Hosts}, f)
+	}
+	return []history.Finding{f}
 }
 
 func holds(hosts []string) string {

@@ -38,15 +38,17 @@ func (e *evidence) neighbour(t time.Duration) (history.Seen[history.Neighbour], 
 }
 
 // trueOwners are the hosts that have the VIP at t and act as its Active: they
-// sent an advertisement not longer ago than a Backup would wait. A dead node
-// that was left with the address is no true owner. Where nobody advertises,
-// whoever has it counts.
+// sent an advertisement not longer ago than a Backup would wait, and the machine
+// stood still. A dead node that was left with the address is no true owner.
+// Where nobody advertises, whoever has it counts.
 func (e *evidence) trueOwners(t time.Duration) []string {
 	holders := history.HoldersAt(e.holdings, t)
+	silence := 3 * e.cluster.AdvertInterval
+	silence += e.delays(history.Window{From: t - silence, To: t})
 	active := slices.DeleteFunc(slices.Clone(holders), func(host string) bool {
 		return !slices.ContainsFunc(e.adverts, func(a history.Seen[history.Advert]) bool {
 			return a.Host == host && a.Body.Direction == history.FromHost && a.Body.Priority > 0 &&
-				a.At <= t && a.At > t-3*e.cluster.AdvertInterval
+				a.At <= t && a.At > t-silence
 		})
 	})
 	if len(active) == 0 {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -67,8 +68,8 @@ func checkHeld(e *evidence) []history.Finding {
 	var findings []history.Finding
 	for _, o := range overlaps {
 		if e.undeclared(o.Window) > HandoverOverlapMax {
-			findings = append(findings, e.excuse(o, fail(safety, o.proof, "%s had %s at the same time for %s%s",
-				strings.Join(o.hosts, " and "), e.course.VIP(), short(o.Length()), e.beyond(o.Window))))
+			findings = append(findings, e.excuse(o, e.blame(o, fail(safety, o.proof, "%s had %s at the same time for %s%s",
+				strings.Join(o.hosts, " and "), e.course.VIP(), short(o.Length()), e.beyond(o.Window)))))
 		}
 	}
 	return findings
@@ -97,8 +98,8 @@ func checkSeen(e *evidence) []history.Finding {
 	var findings []history.Finding
 	for _, o := range overlaps {
 		if e.undeclared(o.Window) > HandoverOverlapMax+period {
-			findings = append(findings, e.excuse(o, fail(safety, slices.Compact(o.proof), "%s both answered for %s during %s%s",
-				strings.Join(o.hosts, " and "), e.course.VIP(), short(o.Length()), e.beyond(o.Window))))
+			findings = append(findings, e.excuse(o, e.blame(o, fail(safety, slices.Compact(o.proof), "%s both answered for %s during %s%s",
+				strings.Join(o.hosts, " and "), e.course.VIP(), short(o.Length()), e.beyond(o.Window)))))
 		}
 	}
 	return findings
@@ -108,15 +109,21 @@ func checkSeen(e *evidence) []history.Finding {
 // HandoverOverlapMax to mean anything, and the overlap was one that the
 // protocol ended by itself: two Active nodes that hear each other are one
 // again with the next advertisement, within one interval and the time that the
-// machine stood still. Beyond that nothing is excused.
+// machine stood still. Beyond that nothing is excused. That an Active was
+// silent, see blame, may come of delays that add up.
 func (e *evidence) excuse(o overlap, f history.Finding) history.Finding {
 	interval := e.cluster.AdvertInterval
-	busy := e.busiest(history.Window{From: o.From - interval, To: o.To})
-	if busy.Body.Delay() <= e.quiet(o) || e.undeclared(o.Window) > interval+busy.Body.Delay() {
+	w := history.Window{From: o.From - interval, To: o.To}
+	busy := e.busiest(w)
+	delays := busy.Body.Delay()
+	if last, ok := e.lastAdvert(f.Host, o.From); ok {
+		delays = max(delays, e.delays(history.Window{From: last.At, To: o.To}))
+	}
+	if delays <= e.quiet(o) || e.undeclared(o.Window) > interval+busy.Body.Delay() {
 		return f
 	}
 	f.Verdict = history.Inconclusive
-	f.Text += "; the machine stood still for " + short(busy.Body.Delay())
+	f.Text += "; the machine stood still for " + short(delays)
 	f.Events = append(f.Events, busy.ID)
 	return f
 }
@@ -149,6 +156,38 @@ func (e *evidence) beyond(w history.Window) string {
 		return ", of which " + short(e.undeclared(w)) + " outside the declared time"
 	}
 	return "; two owners are not declared for this fault"
+}
+
+// blame names the Active that had been silent for as long as another of the
+// owners had to wait for it, if one was: who took over from it did what it
+// must, and both are Active until the silent one is heard again.
+func (e *evidence) blame(o overlap, f history.Finding) history.Finding {
+	for _, host := range history.HoldersAt(e.holdings, o.From-1) {
+		last, ok := e.lastAdvert(host, o.From)
+		if !ok || last.Body.Priority == 0 {
+			continue
+		}
+		for _, other := range o.hosts {
+			if silence := o.From - last.At; other != host && silence > e.timer(other)-ResidualMax {
+				f.Host = host
+				f.Text += fmt.Sprintf("; %s had not advertised for %s", host, short(silence))
+				f.Events = append(f.Events, last.ID)
+				return f
+			}
+		}
+	}
+	return f
+}
+
+// lastAdvert is what the host last sent before t.
+func (e *evidence) lastAdvert(host string, t time.Duration) (history.Seen[history.Advert], bool) {
+	node := e.cluster.Node(host)
+	for _, a := range slices.Backward(e.adverts) {
+		if a.Host == host && a.At < t && a.Body.Direction == history.FromHost && node.Sent(a.Body) {
+			return a, true
+		}
+	}
+	return history.Seen[history.Advert]{}, false
 }
 
 func union(a, b []string) []string {

@@ -21,7 +21,7 @@ type Finding struct {
 	Text    string  `json:"text"`
 	Events  []int   `json:"events"` // IDs of the events that prove it
 	// Host and Rule are given where one host broke one of package conduct's
-	// rules.
+	// rules, and Host alone where its silence let another take over.
 	Host string `json:"host,omitempty"`
 	Rule string `json:"rule,omitempty"`
 }
