@@ -257,6 +257,11 @@ func (n *node) releaseVMAC(v netif.VMAC) error {
 	return nil
 }
 
+func (n *node) askAnew(link netif.Link, neighbours []netip.Addr) error {
+	n.record("%s ask on %s for %v", n.name, link.Name, neighbours)
+	return nil
+}
+
 func (n *node) deny(addresses []netip.Addr) error {
 	if len(addresses) > 0 {
 		n.record("%s deny %v", n.name, addresses)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -148,7 +149,8 @@ func (i *instance) removals(a *attachment) []vrrp.Action {
 }
 
 // rejoin reports the memberships of multicast groups again after the link was
-// away: it may lead to a switch now that never heard of them.
+// away: it may lead to a switch now that never heard of them. What was sent to
+// unicast peers meanwhile does not keep them waiting.
 func (l *loop) rejoin(now time.Time, a *attachment) {
 	for _, s := range a.listeners {
 		if s.conn == nil {
@@ -157,7 +159,23 @@ func (l *loop) rejoin(now time.Time, a *attachment) {
 		if err := s.conn.Rejoin(); err != nil {
 			l.complain(now, a, "multicast group not joined again", err)
 		}
+		if err := l.askPeers(s); err != nil {
+			l.complain(now, a, "peers not asked for anew", err)
+		}
 	}
+}
+
+// askPeers has the peers of a unicast listener asked for anew.
+func (l *loop) askPeers(s *listener) error {
+	p := s.path(s.source)
+	if !p.unicast || p.send.Index == 0 {
+		return nil
+	}
+	var peers []netip.Addr
+	for _, peer := range p.peers {
+		peers = append(peers, peer.Address.WithZone(""))
+	}
+	return l.network.askAnew(p.send, peers)
 }
 
 // refresh makes and opens what an interface lacks, and judges all that depend

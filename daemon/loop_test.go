@@ -160,6 +160,25 @@ func TestGroupsAreJoinedAgainWhenTheLinkIsBack(t *testing.T) {
 	})
 }
 
+// What was sent to them while the link was down keeps none of them waiting.
+func TestPeersAreAskedForAnewWhenTheLinkIsBack(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n1 := w.add(1, configured(150, func(c *config.Config) {
+			i := &c.Instances[0]
+			i.Source = netip.MustParseAddr("10.0.0.1")
+			for _, peer := range []string{"10.0.0.2", "10.0.0.3"} {
+				i.UnicastPeers = append(i.UnicastPeers, config.UnicastPeer{Address: netip.MustParseAddr(peer)})
+			}
+		}))
+		pass(time.Second)
+		n1.setRunning("eth0", false)
+		pass(time.Second)
+		n1.setRunning("eth0", true)
+		pass(time.Second)
+		want(t, "questions", w.take(" ask "), []string{"2.000 n1 ask on eth0 for [10.0.0.2 10.0.0.3]"})
+	})
+}
+
 // A process that was stopped finds the expired timer and the packets that
 // waited. The packets say that there is an Active.
 func TestPendingPacketsAreHeardBeforeTheTimer(t *testing.T) {

@@ -26,6 +26,9 @@ type network interface {
 	// router MAC address.
 	ensureVMAC(v netif.VMAC) (netif.Link, error)
 	releaseVMAC(v netif.VMAC) error
+	// askAnew has the neighbours asked for their hardware addresses as soon as
+	// one is sent to.
+	askAnew(link netif.Link, neighbours []netip.Addr) error
 	// deny has packets to the addresses dropped; none: no more.
 	deny(addresses []netip.Addr) error
 }
@@ -99,6 +102,10 @@ func (n kernelNetwork) remove(batch []netif.Address) []error { return n.kernel.R
 func (n kernelNetwork) ensureVMAC(v netif.VMAC) (netif.Link, error) { return n.kernel.EnsureVMAC(v) }
 
 func (n kernelNetwork) releaseVMAC(v netif.VMAC) error { return n.kernel.ReleaseVMAC(v) }
+
+func (n kernelNetwork) askAnew(link netif.Link, neighbours []netip.Addr) error {
+	return n.kernel.AskAnew(link.Index, neighbours)
+}
 
 func (n kernelNetwork) deny(addresses []netip.Addr) error { return n.kernel.Deny(addresses) }
 
