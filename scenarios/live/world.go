@@ -40,6 +40,9 @@ func newWorld(plan Plan, clock probe.Clock, log *history.Log) (*World, error) {
 		return w, err
 	}
 	w.cluster = w.describe(plan.Cluster)
+	if err := w.awaitAddresses(); err != nil {
+		return w, err
+	}
 	log.Append(0, "", w.trial())
 	if err := w.observe(); err != nil {
 		return w, err
