@@ -1,6 +1,7 @@
 package netif
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -19,11 +20,13 @@ func TestParseNeighbour(t *testing.T) {
 	}{
 		{
 			"IPv4 that is asked for", "02 00 0000 07000000 0100 00 01 0800 0100 0a000009",
-			neighbour{7, netip.MustParseAddr("10.0.0.9"), unix.NUD_INCOMPLETE}, true, nil,
+			neighbour{7, netip.MustParseAddr("10.0.0.9"), unix.NUD_INCOMPLETE},
+			true, nil,
 		},
 		{
 			"IPv6 that is known", "0a 00 0000 02000000 0200 80 01 1400 0100 fd000000000000000000000000000009 0a00 0200 020000000001 0000",
-			neighbour{2, netip.MustParseAddr("fd00::9"), unix.NUD_REACHABLE}, true, nil,
+			neighbour{2, netip.MustParseAddr("fd00::9"), unix.NUD_REACHABLE},
+			true, nil,
 		},
 		{"a bridge's", "07 00 0000 07000000 0100 00 01", neighbour{}, false, nil},
 		{"no address", "02 00 0000 07000000 0100 00 01", neighbour{}, false, errMalformed},
@@ -31,7 +34,7 @@ func TestParseNeighbour(t *testing.T) {
 		{"cut off", "02 00 0000 07000000 0100 00", neighbour{}, false, errMalformed},
 	} {
 		got, ok, err := parseNeighbour(unhex(t, test.body))
-		if got != test.want || ok != test.ok || err != test.err {
+		if got != test.want || ok != test.ok || !errors.Is(err, test.err) {
 			t.Errorf("%s: %v, %t, %v", test.name, got, ok, err)
 		}
 	}
