@@ -131,9 +131,10 @@ func (m muddled) Step(now time.Time, member int, event vrrp.Event) []vrrp.Member
 // muddle makes groups of that kind.
 func muddle(m muddled) groupBuilder {
 	return func(members []*vrrp.VirtualRouter) (group, error) {
+		made := m // schedules run side by side
 		var err error
-		m.group, err = vrrp.NewGroup(members...)
-		return m, err
+		made.group, err = vrrp.NewGroup(members...)
+		return made, err
 	}
 }
 
