@@ -145,7 +145,7 @@ func (l *Lab) addUplinks(bridges map[string]int) error {
 			attributes.Name, attributes.MasterIndex = fmt.Sprintf("uplink%d", number), bridges[segment.Name]
 			attributes.MTU = max(segment.MTU, l.mtuOf(up))
 			peer := attributes.Name + "up"
-			pair := &netlink.Veth{LinkAttrs: attributes, PeerName: peer, PeerMTU: uint32(attributes.MTU)}
+			pair := oneQueue(&netlink.Veth{LinkAttrs: attributes, PeerName: peer, PeerMTU: uint32(attributes.MTU)})
 			if err := l.addUplink(pair, bridges[up]); err != nil {
 				return fmt.Errorf("uplink of %s to %s: %w", segment.Name, up, err)
 			}

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 
 	"github.com/containernetworking/plugins/pkg/ns"
@@ -19,16 +18,12 @@ import (
 	"takeover/topology/sandbox"
 )
 
-// netnsDir is where `ip netns` looks for named namespaces.
-const netnsDir = "/run/netns"
-
 // Lab is a topology that stands.
 type Lab struct {
 	Spec     topology.Spec
 	switches ns.NetNS
 	handle   *netlink.Handle // in the switch's namespace
 	hosts    map[string]*Host
-	names    []string // of all namespaces made, the switch first
 }
 
 // Host is one host of the lab.
@@ -69,13 +64,10 @@ func Up(spec topology.Spec) (*Lab, error) {
 }
 
 func (l *Lab) build() error {
-	var err error
-	if l.switches, err = l.namespace(topology.SwitchName); err != nil {
+	if err := l.addNamespaces(); err != nil {
 		return err
 	}
-	if err := l.switches.Do(func(ns.NetNS) error { return setIPv6("disable_ipv6", "1") }); err != nil {
-		return fmt.Errorf("switch: keep its ports from speaking IPv6: %w", err)
-	}
+	var err error
 	if l.handle, err = netlink.NewHandleAt(netns.NsHandle(l.switches.Fd()), unix.NETLINK_ROUTE); err != nil {
 		return fmt.Errorf("open rtnetlink in the switch: %w", err)
 	}
@@ -89,15 +81,7 @@ func (l *Lab) build() error {
 		return err
 	}
 	for index, spec := range l.Spec.Hosts {
-		host := &Host{Spec: spec}
-		l.hosts[spec.Name] = host
-		if host.Network, err = l.namespace(spec.Name); err != nil {
-			return err
-		}
-		// An address is of use at once: nobody here has it already.
-		if err := host.Network.Do(func(ns.NetNS) error { return setIPv6("accept_dad", "0") }); err != nil {
-			return fmt.Errorf("host %s: turn off IPv6 duplicate address detection: %w", spec.Name, err)
-		}
+		host := l.hosts[spec.Name]
 		for number, link := range spec.Links {
 			built := Link{Link: link, Port: portName(spec.Name, number, index), MAC: macOf(index, number)}
 			if err := l.addLink(host, built, bridges[link.Segment], l.mtuOf(link.Segment)); err != nil {
@@ -109,35 +93,29 @@ func (l *Lab) build() error {
 			return err
 		}
 	}
-	return nil
+	return l.connect(bridges)
 }
 
-// namespace makes a named network namespace. The thread that makes it leaves
-// its own, so it is locked meanwhile and brought back.
-func (l *Lab) namespace(name string) (ns.NetNS, error) {
-	l.names = append(l.names, name)
-	err := func() error {
-		runtime.LockOSThread()
-		before, err := netns.Get()
-		if err != nil {
-			runtime.UnlockOSThread()
-			return err
-		}
-		defer before.Close()
-		made, err := netns.NewNamed(name)
-		if err == nil {
-			_ = made.Close()
-		}
-		if back := netns.Set(before); back != nil {
-			return errors.Join(err, back) // the thread is lost: it stays locked
-		}
-		runtime.UnlockOSThread()
-		return err
-	}()
-	if err != nil {
-		return nil, fmt.Errorf("make the network namespace %s: %w", name, err)
+// addNamespaces makes the namespaces of the switch and of every host.
+func (l *Lab) addNamespaces() error {
+	names := []string{topology.SwitchName}
+	for _, spec := range l.Spec.Hosts {
+		names = append(names, spec.Name)
 	}
-	return ns.GetNS(filepath.Join(netnsDir, name))
+	made, err := namespaces(names, func(name string) error {
+		if name == topology.SwitchName {
+			return setIPv6("disable_ipv6", "1") // its ports keep silent
+		}
+		return setIPv6("accept_dad", "0") // an address is of use at once: nobody here has it already
+	})
+	for i, space := range made {
+		if names[i] == topology.SwitchName {
+			l.switches = space
+		} else {
+			l.hosts[names[i]] = &Host{Spec: l.Spec.Hosts[i-1], Network: space}
+		}
+	}
+	return err
 }
 
 // setIPv6 sets a sysctl for every interface of the caller's namespace, now and
@@ -161,10 +139,19 @@ func (l *Lab) addBridge(segment topology.Segment) (index int, err error) {
 	if err := l.handle.LinkAdd(bridge); err != nil {
 		return 0, fmt.Errorf("add bridge %s: %w", segment.Name, lacking(err, "bridge"))
 	}
-	if err := l.handle.LinkSetUp(bridge); err != nil {
-		return 0, fmt.Errorf("set bridge %s up: %w", segment.Name, err)
-	}
 	return bridge.Index, nil
+}
+
+// connect sets the bridges up, when all else stands: what each host says to all
+// others as its links come up would cost the square of their number.
+func (l *Lab) connect(bridges map[string]int) error {
+	for name, index := range bridges {
+		bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name, Index: index}}
+		if err := l.handle.LinkSetUp(bridge); err != nil {
+			return fmt.Errorf("set bridge %s up: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // lacking says what to do when the kernel does not know a kind of device: an
@@ -183,17 +170,25 @@ func (l *Lab) addLink(host *Host, link Link, bridge, mtu int) error {
 	attributes.Name = link.Port
 	attributes.MasterIndex = bridge
 	attributes.MTU = mtu
-	veth := &netlink.Veth{
+	attributes.Flags = net.FlagUp
+	veth := oneQueue(&netlink.Veth{
 		LinkAttrs: attributes, PeerName: link.Interface, PeerHardwareAddr: link.MAC, PeerMTU: uint32(mtu),
 		PeerNamespace: netlink.NsFd(int(host.Network.Fd())),
-	}
+	})
 	if err := l.handle.LinkAdd(veth); err != nil {
 		return fmt.Errorf("add the pair: %w", lacking(err, "veth"))
 	}
-	if err := l.handle.LinkSetUp(veth); err != nil {
-		return fmt.Errorf("set port %s up: %w", link.Port, err)
-	}
 	return nil
+}
+
+// oneQueue asks for one queue at each end, which is what comes of a pair that
+// asks for none; but then the kernel makes one for each processor first, and
+// waits for a grace period of RCU at each end, with the lock of the network
+// configuration held, to be rid of them (drivers/net/veth.c, veth_init_queues).
+func oneQueue(pair *netlink.Veth) *netlink.Veth {
+	pair.NumTxQueues, pair.NumRxQueues = 1, 1
+	pair.PeerNumTxQueues, pair.PeerNumRxQueues = 1, 1
+	return pair
 }
 
 // portName names a port after its host, so that `ip link` in the switch's
@@ -292,14 +287,7 @@ func (l *Lab) Down() error {
 		errs = append(errs, l.switches.Close())
 	}
 	for _, host := range l.hosts {
-		if host.Network != nil {
-			errs = append(errs, host.Network.Close())
-		}
-	}
-	for _, name := range l.names {
-		if err := netns.DeleteNamed(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("remove the network namespace %s: %w", name, err))
-		}
+		errs = append(errs, host.Network.Close())
 	}
 	return errors.Join(errs...)
 }
