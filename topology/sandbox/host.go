@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// initRole is process 1 of a host: it holds the host's namespaces, adopts
-// orphans as any init does, and does nothing else.
+// initRole is process 1 of a host: it arranges the host, and then holds its
+// namespaces and does nothing else. The kernel reaps the orphans.
 const initRole = "init"
 
 // readyFD is where a host's process 1 says that the host stands.
@@ -97,8 +97,9 @@ func hostInit(args []string) error {
 		return errors.New("this is the first process of a host and nothing to start by hand")
 	}
 	ready := os.NewFile(readyFD, "ready")
-	children := make(chan os.Signal, 1)
-	signal.Notify(children, syscall.SIGCHLD)
+	// The kernel reaps the children of a process that ignores their ends, those
+	// that it adopts too (sigaction(2)); and this outlasts an exec.
+	signal.Ignore(syscall.SIGCHLD)
 	if err := arrangeHost(args[0]); err != nil {
 		return err
 	}
@@ -113,15 +114,13 @@ func hostInit(args []string) error {
 		return err
 	}
 	_ = ready.Close()
-	for range children {
-		for {
-			pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-			if pid <= 0 && !errors.Is(err, unix.EINTR) {
-				break
-			}
+	// A machine without that program bears this one's weight.
+	_ = becomePause(args[0])
+	for {
+		if _, err := unix.Ppoll(nil, nil, nil); err != nil && !errors.Is(err, unix.EINTR) {
+			return err
 		}
 	}
-	return nil
 }
 
 func arrangeHost(name string) error {
