@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,7 +18,8 @@ import (
 // namespaces and does nothing else. The kernel reaps the orphans.
 const initRole = "init"
 
-// readyFD is where a host's process 1 says that the host stands.
+// readyFD is where a host's process 1 says that the host stands: a byte, and the
+// end.
 const readyFD = 3
 
 // Host is a machine inside a sandbox: PID, mount, UTS and IPC namespaces of
@@ -65,7 +67,7 @@ func StartHost(name string, network ns.NetNS, files ...File) (*Host, error) {
 
 // await waits until the host stands and opens what refers to it.
 func (h *Host) await(ready *os.File) error {
-	if n, _ := ready.Read(make([]byte, 1)); n != 1 {
+	if said, _ := io.ReadAll(ready); len(said) != 1 {
 		return fmt.Errorf("start host %s: its first process ended: see the messages above", h.Name)
 	}
 	pid := h.init.Process.Pid
@@ -113,9 +115,10 @@ func hostInit(args []string) error {
 	if _, err := ready.Write([]byte{1}); err != nil {
 		return err
 	}
-	_ = ready.Close()
-	// A machine without that program bears this one's weight.
+	syscall.CloseOnExec(readyFD)
+	// Where that cannot be this process waits, for all its weight.
 	_ = becomePause(args[0])
+	_ = ready.Close()
 	for {
 		if _, err := unix.Ppoll(nil, nil, nil); err != nil && !errors.Is(err, unix.EINTR) {
 			return err
