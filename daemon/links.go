@@ -36,6 +36,15 @@ func (l *loop) happened(now time.Time, event netif.Event) {
 	}
 }
 
+// settleSet applies what the loop itself has set. What that leads to may set
+// more.
+func (l *loop) settleSet(now time.Time) {
+	for n := 0; n < len(l.ownSet); n++ {
+		l.happened(now, l.ownSet[n])
+	}
+	l.ownSet = nil
+}
+
 func (l *loop) byIndex(index int) *attachment {
 	i := slices.IndexFunc(l.ordered, func(a *attachment) bool { return a.link.Index == index && index != 0 })
 	if i < 0 {

@@ -43,9 +43,10 @@ type loop struct {
 	withholding bool
 	withheld    []withheld
 
-	renewals []*instance     // Actives whose leases are to be renewed
-	batch    []netif.Address // reused
-	batchOf  []*instance     // reused: whose they are
+	renewals []*instance        // Actives whose leases are to be renewed
+	batch    []netif.Address    // reused
+	batchOf  []*instance        // reused: whose they are
+	ownSet   []netif.AddressSet // what the loop itself has set, and not noted yet
 	// announcements and addresses are reused, too.
 	announcements []vrrp.Announce
 	addresses     []netip.Addr
@@ -301,6 +302,7 @@ func (l *loop) removeLeftovers(i *instance) {
 // run serves the inputs until ctx is done, and then releases everything.
 func (l *loop) run(ctx context.Context, in inputs) {
 	for {
+		l.settleSet(time.Now())
 		l.publish(time.Now())
 		l.setAlarm()
 		l.pledge.Waiting(l.alarmSet)

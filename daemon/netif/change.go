@@ -19,6 +19,7 @@ import (
 type changer struct {
 	mutex    sync.Mutex
 	fd       int
+	port     uint32 // the socket's address: what the kernel names as the cause
 	sequence uint32
 	request  []byte
 	answer   [answerBytes]byte
@@ -41,7 +42,12 @@ func newChanger() (*changer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &changer{fd: fd, request: make([]byte, 0, batchMax*requestBytes)}, nil
+	port, err := portOf(fd)
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return &changer{fd: fd, port: port, request: make([]byte, 0, batchMax*requestBytes)}, nil
 }
 
 func (c *changer) close() { unix.Close(c.fd) }

@@ -94,6 +94,9 @@ func TestLiveLeaseEndsUnlessRenewed(t *testing.T) {
 				set := time.Now()
 				kept, left := plain(batch[0]), plain(batch[1])
 				for _, address := range []Address{kept, left} {
+					if !is6 {
+						continue // see leaveOut
+					}
 					w.await("set", func(e Event) bool { return e == AddressSet{Address: address} })
 				}
 				tick := time.NewTicker(200 * time.Millisecond)

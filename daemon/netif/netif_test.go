@@ -246,15 +246,30 @@ func TestLiveWatchReportsAddresses(t *testing.T) {
 	inNamespace(t, func(t *testing.T, k *Kernel, a Link) {
 		w := watch(t, k)
 		w.resynchronized()
+		another, err := Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer another.Close()
 		address := Address{Index: a.Index, Prefix: netip.MustParsePrefix("10.1.0.100/32")}
-		if err := first(k.Set(address)); err != nil {
-			t.Fatal(err)
+		set := func(e Event) bool { return e == AddressSet{Address: plain(address)} }
+		for _, by := range []*Kernel{another, k} {
+			if err := first(by.Set(address)); err != nil {
+				t.Fatal(err)
+			}
+			if by == another {
+				w.await("set", set)
+			}
+			if err := first(another.Remove(address)); err != nil {
+				t.Fatal(err)
+			}
+			w.await("removed", func(e Event) bool {
+				if by == k && set(e) {
+					t.Error("what was set here is reported")
+				}
+				return e == AddressRemoved{Address: plain(address)}
+			})
 		}
-		w.await("set", func(e Event) bool { return e == AddressSet{Address: plain(address)} })
-		if err := first(k.Remove(address)); err != nil {
-			t.Fatal(err)
-		}
-		w.await("removed", func(e Event) bool { return e == AddressRemoved{Address: plain(address)} })
 	})
 }
 

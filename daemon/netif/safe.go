@@ -58,6 +58,19 @@ func openSocket(groups uint32) (fd int, err error) {
 	return fd, nil
 }
 
+// portOf is the address that the kernel has given a netlink socket.
+func portOf(fd int) (uint32, error) {
+	own, err := unix.Getsockname(fd)
+	if err != nil {
+		return 0, fmt.Errorf("ask for an rtnetlink socket's port: %w", err)
+	}
+	netlink, is := own.(*unix.SockaddrNetlink)
+	if !is {
+		return 0, fmt.Errorf("ask for an rtnetlink socket's port: it is a %T", own)
+	}
+	return netlink.Pid, nil
+}
+
 func (d *dumper) close() { unix.Close(d.fd) }
 
 // table asks for all of a kind (RTM_GETLINK, RTM_GETADDR) and passes what is

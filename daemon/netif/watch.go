@@ -31,6 +31,7 @@ type (
 	// LinkRemoved says that an interface is gone from the namespace.
 	LinkRemoved struct{ Link Link }
 	// AddressSet says that an address is new on an interface, and can be used.
+	// Who uses Set knows that already, and may not be told again.
 	AddressSet struct{ Address Address }
 	// AddressRemoved says that an address is gone from an interface.
 	AddressRemoved struct{ Address Address }
@@ -62,7 +63,8 @@ var errTruncated = errors.New("a notification was cut off")
 // for us, it tells lost why, subscribes anew, and sends Resynchronized. Only a
 // failure of the first subscription is returned.
 //
-// Events are in the kernel's order. A renewed lifetime is none. The caller's
+// Events are in the kernel's order. A renewed lifetime is none, nor is what
+// k.Set has set, except that IPv6 addresses may be reported. The caller's
 // thread must be in the namespace in which k was opened.
 func (k *Kernel) Watch(ctx context.Context, events chan<- Event, lost func(error)) error {
 	for first := true; ; first = false {
@@ -86,7 +88,7 @@ func (k *Kernel) Watch(ctx context.Context, events chan<- Event, lost func(error
 // the subscription fails. The tables are read after subscribing, so that no
 // change falls between; a change may therefore be reported twice.
 func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed bool, err error) {
-	s, err := subscribe(ctx)
+	s, err := subscribe(ctx, k.change.port)
 	if err != nil {
 		return false, err
 	}
@@ -135,8 +137,8 @@ type subscription struct {
 }
 
 // subscribe opens a subscription, on which nothing is received any more once
-// ctx is done.
-func subscribe(ctx context.Context) (*subscription, error) {
+// ctx is done. What comes to be an address by the hand of that port is left out.
+func subscribe(ctx context.Context, port uint32) (*subscription, error) {
 	fd, err := openSocket(watched)
 	if err != nil {
 		return nil, err
@@ -144,7 +146,7 @@ func subscribe(ctx context.Context) (*subscription, error) {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBufferBytes) != nil {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBufferBytes)
 	}
-	if err = errors.Join(err, unix.SetNonblock(fd, true)); err != nil {
+	if err = errors.Join(err, leaveOut(fd, port), unix.SetNonblock(fd, true)); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("prepare an rtnetlink socket: %w", err)
 	}
@@ -237,7 +239,7 @@ func (k reported) event(m message) (Event, error) {
 		if err != nil || !ok {
 			return nil, err
 		}
-		return k.addressEvent(a, m.kind == unix.RTM_NEWADDR && isUsable(flags)), nil
+		return k.addressEvent(a, m.kind == unix.RTM_NEWADDR, isUsable(flags)), nil
 	case unix.NLMSG_ERROR:
 		return nil, errorOf(m.body)
 	}
@@ -260,14 +262,15 @@ func (k reported) linkEvent(l Link, isThere bool) (Event, error) {
 }
 
 // addressEvent returns nil for an address that cannot be used yet, and for
-// news of one that is known: a lease that was renewed.
-func (k reported) addressEvent(a Address, usable bool) Event {
+// news of one that is known: a lease that was renewed. An address that is gone
+// may never have been reported: see leaveOut.
+func (k reported) addressEvent(a Address, isThere, usable bool) Event {
 	at := place{a.Index, a.Prefix}
 	_, is := k.addresses[at]
 	switch {
-	case is == usable:
+	case isThere && is == usable:
 		return nil
-	case usable:
+	case isThere && usable:
 		k.addresses[at] = struct{}{}
 		return AddressSet{Address: a}
 	}
