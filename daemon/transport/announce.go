@@ -31,7 +31,7 @@ type AnnouncerSettings struct {
 
 // Announcer sends gratuitous ARP and unsolicited Neighbor Advertisements on
 // one Ethernet interface. Its frames are built when the addresses become
-// known. It is for one goroutine, except Close.
+// known. Several goroutines may announce at once; Prepare is for one alone.
 //
 // It sends at once and without pauses. Whoever wants a gap between the
 // packets, as keepalived's garp_interval, announces one address once at a
@@ -41,7 +41,6 @@ type Announcer struct {
 	settings AnnouncerSettings
 	to       unix.RawSockaddrLinklayer
 	frames   map[netip.Addr]*frame
-	batch    batch
 }
 
 // NewAnnouncer is OpenAnnouncer without the router flag.
@@ -125,7 +124,9 @@ func (a *Announcer) Announce(address netip.Addr, count int) error {
 // others.
 func (a *Announcer) AnnounceAll(addresses []netip.Addr, count int) error {
 	var failed error
-	a.batch.reset()
+	b := batches.Get().(*batch)
+	defer batches.Put(b)
+	b.reset()
 	for _, address := range addresses {
 		f, known := a.frames[address.WithZone("")]
 		if !known {
@@ -133,17 +134,17 @@ func (a *Announcer) AnnounceAll(addresses []netip.Addr, count int) error {
 				fmt.Errorf("announce %s on %s: no frame was prepared", address, a.settings.Interface))
 			continue
 		}
-		a.batch.add(f, &a.to)
+		b.add(f, &a.to)
 	}
 	for range count {
 		var sent int
 		err := a.do(func(fd int) (err error) {
-			sent, err = a.batch.send(fd)
+			sent, err = b.send(fd)
 			return err
 		})
 		if err != nil {
 			return errors.Join(failed, fmt.Errorf("announce on %s: %d of %d addresses, then: %w",
-				a.settings.Interface, sent, len(a.batch.messages), err))
+				a.settings.Interface, sent, len(b.messages), err))
 		}
 	}
 	return failed
