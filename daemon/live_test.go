@@ -400,7 +400,10 @@ func (l *lab) capture(nodes int) *capture {
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			c.read(socket)
+			for more := c.read(socket, 0); more; {
+				more = c.read(socket, unix.MSG_DONTWAIT)
+			}
+			<-time.After(capturePause) // the sender is not to wake it at every frame
 		}
 		unix.Close(socket)
 	}()
@@ -421,9 +424,14 @@ func (l *lab) observe(c *capture, port string, node int) {
 	c.ports[index] = node
 }
 
-// captureBufferBytes holds the announcements of some hundred addresses, while
-// nobody reads.
-const captureBufferBytes = 16 << 20
+const (
+	// captureBufferBytes holds the announcements of some hundred addresses,
+	// while nobody reads.
+	captureBufferBytes = 16 << 20
+	// capturePause is how long nobody reads, when all has been read: what is
+	// observed shares two processors with the observer.
+	capturePause = 2 * time.Millisecond
+)
 
 func openCapture(t testing.TB, namespace string) int {
 	ns, err := os.Open("/run/netns/" + namespace)
@@ -445,6 +453,9 @@ func openCapture(t testing.TB, namespace string) int {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
 		t.Error(err)
 	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1); err != nil {
+		t.Error(err)
+	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, captureBufferBytes); err != nil {
 		t.Error(err)
 	}
@@ -454,29 +465,31 @@ func openCapture(t testing.TB, namespace string) int {
 	return fd
 }
 
-// read reads one frame, or gives up after the socket's timeout.
-func (c *capture) read(fd int) {
+// read reads one frame. It reports whether there was one, before the socket's
+// timeout.
+func (c *capture) read(fd, flags int) bool {
 	var data [2048]byte
 	var control [128]byte
-	n, cn, _, from, err := unix.Recvmsg(fd, data[:], control[:], 0)
+	n, cn, _, from, err := unix.Recvmsg(fd, data[:], control[:], flags)
 	if err != nil {
-		return
+		return false
 	}
 	address, ok := from.(*unix.SockaddrLinklayer)
-	if !ok || address.Pkttype == unix.PACKET_OUTGOING {
-		return
+	if !ok {
+		return true
 	}
 	f, relevant := parseFrame(data[:n])
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	node, isPort := c.ports[address.Ifindex]
 	if !isPort || !relevant {
-		return
+		return true
 	}
 	f.node, f.at = node, timestamp(control[:cn])
 	c.frames = append(c.frames, f)
 	close(c.more)
 	c.more = make(chan struct{})
+	return true
 }
 
 func timestamp(control []byte) time.Time {

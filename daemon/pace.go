@@ -89,7 +89,8 @@ func (l *loop) announcePaced(now time.Time) {
 		if !due {
 			continue
 		}
-		if err := w.of.announceAt(w.of.carrier(w.address), []netip.Addr{w.address}, 1); err != nil {
+		v := volley{on: w.of.carrier(w.address), addresses: []netip.Addr{w.address}, times: 1}
+		if err := v.fire(); err != nil {
 			l.failed(now, w.of, vrrp.Announce{}, err)
 		}
 	}

@@ -61,9 +61,11 @@ const batchMax = 32
 // returns how many actions that were. The first address goes alone and the
 // batches then grow, so that no announcement waits for more addresses than
 // have been announced already. All addresses are announced once before any is
-// again.
+// again. Of many, a crier announces some while the loop sets or announces
+// others.
 func (l *loop) takeover(now time.Time, i *instance, actions []vrrp.Action) int {
-	l.announcements = l.announcements[:0]
+	l.announcements, l.addresses = l.announcements[:0], l.addresses[:0]
+	c := crierFor(actions)
 	done, size := 0, 1
 	for done < len(actions) && isTaking(actions[done]) {
 		batch := l.batch[:0]
@@ -81,20 +83,40 @@ func (l *loop) takeover(now time.Time, i *instance, actions []vrrp.Action) int {
 		l.beLong()
 		failures := l.network.set(batch)
 		l.pledge.Working()
+		l.noteSet(batch, failures)
 		from := len(l.announcements)
 		l.noteAnnouncements(now, i, actions[done:end], failures)
-		if done == 0 && len(l.announcements) == 1 && (end == len(actions) || !isTaking(actions[end])) {
-			l.announce(now, i, l.announcements, l.announcements[0].Count) // the only one
-		} else {
-			l.announce(now, i, l.announcements[from:], 1)
+		times, by := 1, c
+		if end == len(actions) || !isTaking(actions[end]) { // the last ones
+			by = nil
+			if from == 0 && len(l.announcements) == 1 {
+				times = l.announcements[0].Count
+			}
 		}
+		l.announce(now, i, l.announcements[from:], times, by)
 		done, size = end, min(2*size, batchMax)
 	}
+	c.wait()
+	others := c.share(len(l.announcements))
 	for again := true; again; {
 		l.pledge.Working()
-		again = l.announce(now, i, l.announcements, 1)
+		again = l.announce(now, i, l.announcements[:others], 1, c)
+		again = l.announce(now, i, l.announcements[others:], 1, nil) || again
+	}
+	if err := c.end(); err != nil {
+		l.failed(now, i, vrrp.Announce{}, err)
 	}
 	return done
+}
+
+// noteSet notes which addresses are there now; see happened. The kernel does
+// not tell the loop what it did itself.
+func (l *loop) noteSet(batch []netif.Address, failures []error) {
+	for n, address := range batch {
+		if errorAt(failures, n) == nil {
+			l.ownSet = append(l.ownSet, netif.AddressSet{Address: address})
+		}
+	}
 }
 
 // isTaking reports whether the action belongs to taking addresses.
@@ -130,21 +152,20 @@ func (l *loop) noteAnnouncements(now time.Time, i *instance, actions []vrrp.Acti
 // announce announces each address that is left so many times, those on one
 // interface together, and counts that. It reports whether any is to be
 // announced again. Where announcements are kept apart, all of them wait their
-// turn; see pace.
-func (l *loop) announce(now time.Time, i *instance, all []vrrp.Announce, times int) (again bool) {
+// turn; see pace. A crier, if there is one, has it done meanwhile.
+func (l *loop) announce(now time.Time, i *instance, all []vrrp.Announce, times int, c *crier) (again bool) {
 	for len(all) > 0 {
 		on := i.carrier(all[0].Address)
-		addresses := l.addresses[:0]
+		from := len(l.addresses)
 		for len(all) > 0 && i.carrier(all[0].Address) == on {
 			if all[0].Count > 0 && !l.paced(now, i, on, &all[0]) {
-				addresses = append(addresses, all[0].Address)
+				l.addresses = append(l.addresses, all[0].Address)
 				all[0].Count -= times
 				again = again || all[0].Count > 0
 			}
 			all = all[1:]
 		}
-		l.addresses = addresses
-		if err := i.announceAt(on, addresses, times); err != nil {
+		if err := c.cry(volley{on: on, addresses: l.addresses[from:], times: times}); err != nil {
 			l.failed(now, i, vrrp.Announce{}, err)
 		}
 	}
@@ -164,17 +185,6 @@ func (l *loop) paced(now time.Time, i *instance, on *attachment, a *vrrp.Announc
 	a.Count = 0
 	l.announcePaced(now)
 	return true
-}
-
-// announceAt announces addresses on the interface that has them.
-func (i *instance) announceAt(on *attachment, addresses []netip.Addr, times int) error {
-	switch {
-	case len(addresses) == 0:
-		return nil
-	case on == nil || on.announcer == nil:
-		return fmt.Errorf("announce %s: its interface is not open", addresses[0])
-	}
-	return on.announcer.AnnounceAll(addresses, times)
 }
 
 // carrier is the interface that has the address; nil when it is no virtual one
