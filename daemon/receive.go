@@ -57,17 +57,18 @@ func (l *loop) receive(s *listener) {
 	l.pledge.Working()
 	for range receiveMax {
 		datagram, err := s.conn.Receive()
-		var malformed *transport.HeaderError
 		switch {
 		case err == nil:
 			l.received(datagram.Arrived, s, datagram)
 		case errors.Is(err, transport.ErrEmpty):
 			return
-		case errors.As(err, &malformed):
-			l.refused(time.Now(), "", &s.on.refusals, malformed.Source, vrrp.RefusedLength, malformed.Detail)
 		default:
-			l.logger.Debug("receive failed", "interface", s.on.name, "error", err)
-			return
+			malformed, is := errors.AsType[*transport.HeaderError](err)
+			if !is {
+				l.logger.Debug("receive failed", "interface", s.on.name, "error", err)
+				return
+			}
+			l.refused(time.Now(), "", &s.on.refusals, malformed.Source, vrrp.RefusedLength, malformed.Detail)
 		}
 		if s.conn == nil { // what was received closed it
 			return

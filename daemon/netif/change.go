@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type changer struct {
 	port     uint32 // the socket's address: what the kernel names as the cause
 	sequence uint32
 	request  []byte
+	errs     []error
 	answer   [answerBytes]byte
 }
 
@@ -78,21 +80,28 @@ var (
 
 // all makes the change to every address of a batch, in its order. Only the
 // last request asks for an acknowledgement: the kernel serves the requests one
-// after the other and answers those that fail, whether asked or not. errs
-// holds the kernel's errors, each where its address is.
-func (c *changer) all(what change, batch []Address, errs []error) {
+// after the other and answers those that fail, whether asked or not. What is
+// returned are the kernel's errors, each where its address is; nil when there
+// is none.
+func (c *changer) all(what change, batch []Address) []error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	for len(batch) > 0 {
-		n := min(len(batch), batchMax)
-		if err := c.some(what, batch[:n], errs[:n]); err != nil {
-			for i := range errs {
-				errs[i] = err
+	c.errs = slices.Grow(c.errs[:0], len(batch))[:len(batch)]
+	clear(c.errs)
+	for done := 0; done < len(batch); {
+		n := min(len(batch)-done, batchMax)
+		if err := c.some(what, batch[done:done+n], c.errs[done:done+n]); err != nil {
+			for i := range c.errs[done:] {
+				c.errs[done+i] = err
 			}
-			return
+			break
 		}
-		batch, errs = batch[n:], errs[n:]
+		done += n
 	}
+	if !slices.ContainsFunc(c.errs, func(err error) bool { return err != nil }) {
+		return nil
+	}
+	return slices.Clone(c.errs)
 }
 
 // some sends one message and takes its answers. The error is about the
@@ -111,7 +120,7 @@ func (c *changer) some(what change, batch []Address, errs []error) error {
 		return err
 	}
 	for {
-		n, _, err := unix.Recvfrom(c.fd, c.answer[:], 0)
+		n, err := unix.Read(c.fd, c.answer[:])
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}

@@ -61,8 +61,7 @@ func (k *Kernel) Remove(batch ...Address) []error {
 
 // do makes one change to all of a batch, but for errors that are none.
 func (k *Kernel) do(verb string, what change, batch []Address, harmless ...unix.Errno) []error {
-	errs := make([]error, len(batch))
-	k.change.all(what, batch, errs)
+	errs := k.change.all(what, batch)
 	failed := false
 	for i, err := range errs {
 		if err == nil {

@@ -88,6 +88,7 @@ type Conn struct {
 	destinations []netip.Addr
 	control      []byte // the route of what is sent
 	reader       reader
+	writer       writer
 }
 
 // Listen is Open for IPv4 multicast.
@@ -125,6 +126,7 @@ func Open(settings Settings) (*Conn, error) {
 	}
 	c := &Conn{descriptor: d, settings: settings, control: route(settings.Index, settings.Source)}
 	c.reader.prepare(is4)
+	c.writer.prepare()
 	if settings.SendIndex != 0 && settings.SendIndex != settings.Index {
 		if c.sender, err = NewSender(); err != nil {
 			c.Close()
@@ -267,9 +269,10 @@ func (c *Conn) Send(payload []byte) error {
 func (c *Conn) SendTo(destination netip.Addr, payload []byte) error {
 	var err error
 	switch {
+	case len(payload) == 0 || destination.Is4() != c.settings.Source.Is4():
+		err = errors.New("no packet, or not its family")
 	case c.sender == nil:
-		to := rawAddress(c.settings.Index, destination)
-		err = c.do(func(fd int) error { return unix.Sendmsg(fd, payload, c.control, to, 0) })
+		err = c.writer.send(c.descriptor, c.settings.Index, destination, c.control, payload)
 	case c.settings.AH:
 		err = c.sender.SendPacket(c.settings.SendIndex, payload)
 	default:

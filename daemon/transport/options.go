@@ -140,11 +140,15 @@ func rawAddress(index int, destination netip.Addr) unix.Sockaddr {
 	if destination.Is4() {
 		return &unix.SockaddrInet4{Addr: destination.As4()}
 	}
-	to := &unix.SockaddrInet6{Addr: destination.As16()}
+	return &unix.SockaddrInet6{Addr: destination.As16(), ZoneId: scope(index, destination)}
+}
+
+// scope is the zone of an IPv6 destination on the interface of that index.
+func scope(index int, destination netip.Addr) uint32 {
 	if destination.IsLinkLocalUnicast() || destination.IsLinkLocalMulticast() {
-		to.ZoneId = uint32(index)
+		return uint32(index)
 	}
-	return to
+	return 0
 }
 
 // rawSocket opens a socket of raw(7) for one protocol.
