@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 
+	"takeover/daemon/config"
 	"takeover/daemon/vrrp"
 )
 
@@ -40,13 +42,23 @@ type crier struct {
 // volleysMax is how many volleys may wait for the crier.
 const volleysMax = 16
 
-// crierFor is a crier for the addresses at the head of actions. For a few it is
-// not worth its while.
+// crierMin is for how many addresses a crier is worth its while.
+const crierMin = batchMax + 1
+
+// crierFor is a crier for the addresses at the head of actions, each of which is
+// set and announced, if there are many.
 func crierFor(actions []vrrp.Action) *crier {
-	if len(actions) <= 2*batchMax || runtime.GOMAXPROCS(0) == 1 {
+	if len(actions) < 2*crierMin || runtime.GOMAXPROCS(0) == 1 {
 		return nil
 	}
 	return newCrier()
+}
+
+// needsCrier reports whether some virtual router has many addresses.
+func needsCrier(c *config.Config) bool {
+	return slices.ContainsFunc(c.Instances, func(i config.Instance) bool {
+		return len(i.VirtualAddresses)+len(i.ExcludedAddresses) >= crierMin
+	})
 }
 
 func newCrier() *crier {

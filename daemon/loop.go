@@ -346,10 +346,12 @@ func (l *loop) earliest() (deadline, wake time.Time) {
 	return deadline, wake
 }
 
-// setAlarm sets the alarm to when the loop must wake next.
+// setAlarm sets the alarm to when the loop must wake next. One that rings
+// earlier is left: each advertisement of a Backup's Active puts a deadline off,
+// and one ring too many in Active_Down_Interval costs less than that.
 func (l *loop) setAlarm() {
 	_, wake := l.earliest()
-	if wake.Equal(l.alarmSet) {
+	if wake.Equal(l.alarmSet) || !l.alarmSet.IsZero() && l.alarmSet.Before(wake) {
 		return
 	}
 	set := l.alarm.Stop

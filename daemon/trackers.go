@@ -42,6 +42,11 @@ func newTrackers(c *config.Config, logger *slog.Logger) (trackers, error) {
 	return all, nil
 }
 
+// isEmpty reports whether nothing is tracked.
+func (t trackers) isEmpty() bool {
+	return len(t.scripts)+len(t.processes)+len(t.files)+len(t.neighbors) == 0
+}
+
 // run starts them all. fail is called when one cannot go on.
 func (t trackers) run(ctx context.Context, parts *sync.WaitGroup, logger *slog.Logger, fail func(error)) inputs {
 	results := make(chan track.Result)
