@@ -152,7 +152,7 @@ func TestLiveForgedFloodMovesNothing(t *testing.T) {
 			t.Errorf("node 2 spoke: %+v", f)
 		}
 	}
-	dropped := l.droppedBySockets(1)
+	dropped := l.droppedInAll(1)
 	a.signal(a.worker(), syscall.SIGTERM)
 	<-a.ended
 	var missing uint64
@@ -212,6 +212,30 @@ func (l *lab) droppedBySockets(n int) (dropped uint64) {
 		}
 	}
 	return dropped
+}
+
+// droppedInAll is droppedBySockets when the last packet has come and is taken.
+func (l *lab) droppedInAll(n int) (dropped uint64) {
+	l.t.Helper()
+	before := l.droppedBySockets(n) + 1
+	l.await(30*time.Second, "the node has taken all packets", func() bool {
+		dropped, before = l.droppedBySockets(n), dropped
+		return dropped == before && !l.pending(n)
+	})
+	return dropped
+}
+
+// pending reports whether a raw socket of the node has packets to be taken:
+// the fifth column is tx_queue:rx_queue.
+func (l *lab) pending(n int) bool {
+	text := l.output("netns", "exec", l.names+strconv.Itoa(n), "cat", "/proc/net/raw")
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); len(fields) > 4 && strings.HasSuffix(fields[0], ":") &&
+			!strings.HasSuffix(fields[4], ":00000000") {
+			return true
+		}
+	}
+	return false
 }
 
 // injector returns a function that sends frames from a node.
