@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -96,7 +97,7 @@ func (t *trials) run(ctx context.Context, e expectation, try int, phase float64)
 			return nil, err
 		}
 	}
-	o.Directory = filepath.Join(t.directory, fmt.Sprintf("%s-%d", e.name(), try))
+	o.Directory = t.directoryOf(e, try)
 	return suite.Run(ctx, o)
 }
 
@@ -139,22 +140,86 @@ func (t *trials) mayRepeat() bool { return t.spent.Load() < int64(repeatMax) }
 
 // quiet returns a trial's result from a machine that was not too busy for
 // bounds to mean anything: after one that was, it tries again, twice, with no
-// other trial beside it.
+// other trial beside it. A cluster that did not settle has no result; whether it
+// was the machine's fault, its history tells as well.
 func (t *trials) quiet(ctx context.Context, e expectation) *suite.Result {
 	GinkgoHelper()
 	var first outcome
 	Eventually(ctx, t.results[e.name()]).Should(Receive(&first))
 	result, err := first.result, first.err
-	for try := 1; err == nil && try <= 2 && (isBusy(result) && t.mayRepeat() || try == 1 && isLate(result)); try++ {
-		AddReportEntry("repeated", result.Judgement.Findings[0].Text)
+	for try := 1; try <= 2; try++ {
+		why, again := t.again(e, result, err, try)
+		if !again {
+			break
+		}
+		AddReportEntry("repeated", why)
 		result, err = t.runAlone(ctx, e, try)
 	}
 	if errors.Is(err, live.ErrNotInstalled) || errors.Is(err, sandbox.ErrNoPermission) {
 		Skip(err.Error())
 	}
+	if still := t.unsettled(e, err); still > standstillMax {
+		Skip(fmt.Sprintf("the machine was too busy: it stood still for %s, and %s", still, err))
+	}
 	Expect(err).NotTo(HaveOccurred())
 	if result.Busy() || isBusy(result) && !t.mayRepeat() {
-		Skip("the machine was too busy: " + result.Judgement.Findings[0].Text)
+		Skip("the machine was too busy: " + busyWith(result))
 	}
 	return result
+}
+
+// again says whether a trial is to be repeated, and why.
+func (t *trials) again(e expectation, r *suite.Result, err error, try int) (why string, again bool) {
+	switch {
+	case err != nil:
+		return err.Error(), t.unsettled(e, err) > standstillMax && t.mayRepeat()
+	case isBusy(r):
+		return busyWith(r), t.mayRepeat()
+	case isLate(r) && try == 1:
+		return r.Judgement.Findings[0].Text, true
+	}
+	return "", false
+}
+
+// busyWith is what was said of the machine.
+func busyWith(r *suite.Result) string {
+	for _, f := range r.Judgement.Findings {
+		if f.Verdict == history.Inconclusive {
+			return f.Text
+		}
+	}
+	return "nothing"
+}
+
+// standstillMax is for how long the machine may stand still at once before it
+// explains that a cluster did not settle: two intervals, after which a guardian
+// ends a worker that is Active, and a third node is about to take over.
+const standstillMax = 200 * time.Millisecond
+
+// unsettled is for how long the machine stood still at once in the latest trial
+// that failed before its fault; 0 when the error is none of that kind.
+func (t *trials) unsettled(e expectation, failure error) time.Duration {
+	GinkgoHelper()
+	if !errors.Is(failure, live.ErrFailed) {
+		return 0
+	}
+	var longest time.Duration
+	for try := range 3 {
+		file, err := os.Open(filepath.Join(t.directoryOf(e, try), live.HistoryFile))
+		if err != nil {
+			break // there was no such try
+		}
+		events, err := history.Read(file)
+		_ = file.Close()
+		Expect(err).NotTo(HaveOccurred())
+		longest = 0
+		for _, canary := range history.Select[history.Canary](events) {
+			longest = max(longest, canary.Body.Delay())
+		}
+	}
+	return longest
+}
+
+func (t *trials) directoryOf(e expectation, try int) string {
+	return filepath.Join(t.directory, fmt.Sprintf("%s-%d", e.name(), try))
 }
