@@ -3,13 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"takeover/scenarios/live"
+	"takeover/scenarios/live/labs"
+	"takeover/topology/doctor"
 	"takeover/topology/sandbox"
 )
 
@@ -17,7 +19,7 @@ import (
 var version = "devel"
 
 func main() {
-	sandbox.Main(live.Roles())
+	sandbox.Main(roles())
 	os.Exit(run(os.Args[1:]))
 }
 
@@ -43,6 +45,13 @@ func run(args []string) int {
 	return exitUsage
 }
 
+// roles are the parts that this program plays in processes of its own.
+func roles() map[string]sandbox.Role {
+	all := labs.Roles()
+	maps.Copy(all, doctor.Roles())
+	return all
+}
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "takeover",
@@ -54,8 +63,12 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newDrill(), newReport(), newSim(), newValidate())
+	root.AddCommand(
+		newUp(), newDown(), newLs(), newInspect(), newExec(), newShell(), newLogs(), newEvents(), newCapture(),
+		newFault(), newDoctor(), newGC(),
+		newDrill(), newReport(), newSim(), newValidate(),
+	)
+	root.PersistentPreRunE = flagsFromEnvironment
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
-	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"takeover/scenarios/live"
 	"takeover/topology/sandbox"
 )
 
@@ -23,7 +22,7 @@ const cliRole = "cli"
 const vipdVariable = "TAKEOVER_TEST_VIPD"
 
 func TestMain(m *testing.M) {
-	roles := live.Roles()
+	roles := roles()
 	roles[cliRole] = func(args []string) error { os.Exit(run(args)); return nil }
 	roles[killRole] = killMachine
 	sandbox.Main(roles)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"takeover/daemon/config"
+	"takeover/scenarios/live"
 	"takeover/topology"
 	"takeover/topology/file"
 )
@@ -68,7 +68,7 @@ func validateAll(out, errs io.Writer, names []string) error {
 	for _, name := range names {
 		spec, err := readTopology(name)
 		if err == nil {
-			err = checkConfigs(spec)
+			_, err = live.ReadTopology(spec)
 		}
 		if err == nil {
 			fmt.Fprintf(out, "%s: ok: %s\n", name, census(spec))
@@ -88,25 +88,6 @@ func validateAll(out, errs io.Writer, names []string) error {
 		return usage(fmt.Errorf("%d of %s can't be used", bad, counted(len(names), "file")))
 	}
 	return nil
-}
-
-// checkConfigs reads the configurations of the daemons that vipd's language is
-// for.
-func checkConfigs(spec topology.Spec) error {
-	var errs []error
-	seen := map[string]bool{}
-	for _, host := range spec.Hosts {
-		for _, p := range host.Processes {
-			if p.Kind != topology.ProcessSubject && p.Kind != topology.ProcessVIPD || seen[p.Config] {
-				continue
-			}
-			seen[p.Config] = true
-			if _, err := config.Parse(p.ConfigName, []byte(p.Config)); err != nil {
-				errs = append(errs, err)
-			}
-		}
-	}
-	return errors.Join(errs...)
 }
 
 func census(spec topology.Spec) string {

@@ -179,14 +179,15 @@ func (s *Stand) situation() fault.Situation {
 func (s *Stand) firstVIP() netip.Addr { return s.clusters[0].VIPs[0].Addr() }
 
 // Capture implements control.Lab.
-func (c controlled) Capture(ctx context.Context, host string, out io.Writer) error {
-	if host != "" && c.lab.Host(host) == nil {
-		return control.Usage(fmt.Errorf("there is no host %q", host))
+func (c controlled) Capture(ctx context.Context, place string, out io.Writer) error {
+	ports := c.ports(place)
+	if len(ports) == 0 {
+		return control.Usage(fmt.Errorf("there is no link %q", place))
 	}
 	log := history.NewLog(nil) // what is captured is in the lab's history anyway
 	log.Keep(1)
 	watch, err := probe.StartCapture(c.clock, log, probe.CaptureOptions{
-		Namespace: c.lab.Switch().Path(), Ports: c.ports(host), PCAPNG: out, Live: true,
+		Namespace: c.lab.Switch().Path(), Ports: ports, PCAPNG: out, Live: true,
 	})
 	if err != nil {
 		return err

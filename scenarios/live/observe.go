@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -78,15 +79,19 @@ func (s *Stand) capture() error {
 	return nil
 }
 
-// ports are those of a host, or of all but observers when name is empty.
-func (s *Stand) ports(name string) []probe.Port {
+// ports are those of a place: a host, one of its links as HOST/INTERFACE, or
+// empty: all but those of observers.
+func (s *Stand) ports(place string) []probe.Port {
+	name, device, _ := strings.Cut(place, "/")
 	var ports []probe.Port
 	for _, host := range s.plan.Spec.Hosts {
 		if name != "" && host.Name != name || host.Role == topology.RoleObserver {
 			continue
 		}
 		for _, link := range s.lab.Host(host.Name).Links {
-			ports = append(ports, probe.Port{Host: host.Name, Interface: link.Port})
+			if device == "" || link.Interface == device {
+				ports = append(ports, probe.Port{Host: host.Name, Interface: link.Port})
+			}
 		}
 	}
 	return ports

@@ -92,10 +92,9 @@ func (c *Client) Events(ctx context.Context, after int, follow bool) (io.ReadClo
 	return c.stream(ctx, "/events?"+query.Encode())
 }
 
-// Capture streams the frames of a host's ports, or of all, as pcapng until ctx
-// ends.
-func (c *Client) Capture(ctx context.Context, host string) (io.ReadCloser, error) {
-	return c.stream(ctx, "/capture?"+url.Values{"host": {host}}.Encode())
+// Capture streams the frames of a place, see [Lab], as pcapng until ctx ends.
+func (c *Client) Capture(ctx context.Context, place string) (io.ReadCloser, error) {
+	return c.stream(ctx, "/capture?"+url.Values{"place": {place}}.Encode())
 }
 
 func (c *Client) stream(ctx context.Context, path string) (io.ReadCloser, error) {

@@ -27,9 +27,10 @@ type Lab interface {
 	ClearAll(ctx context.Context) error
 	// Log is the history, as far back as it is kept in memory.
 	Log() *history.Log
-	// Capture writes the frames at the ports of a host, or at all ports when
-	// host is empty, as pcapng until ctx ends.
-	Capture(ctx context.Context, host string, out io.Writer) error
+	// Capture writes the frames at the ports of a host, or at that of a link,
+	// HOST/INTERFACE, or at all ports when place is empty, as pcapng until ctx
+	// ends.
+	Capture(ctx context.Context, place string, out io.Writer) error
 	// Enter makes the host ready to be entered and returns its first process
 	// as the sandbox sees it.
 	Enter(host string) (pid int, err error)
@@ -116,7 +117,7 @@ func (s server) enter(w http.ResponseWriter, r *http.Request) {
 // capture streams pcapng.
 func (s server) capture(w http.ResponseWriter, r *http.Request) {
 	out := &flushing{out: w, flush: http.NewResponseController(w).Flush}
-	if err := s.lab.Capture(r.Context(), r.URL.Query().Get("host"), out); err != nil && !out.begun {
+	if err := s.lab.Capture(r.Context(), r.URL.Query().Get("place"), out); err != nil && !out.begun {
 		answer(w, nil, err)
 	}
 }

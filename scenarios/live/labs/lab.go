@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -111,6 +112,35 @@ func isHeld(directory string) (bool, error) {
 		return true, nil
 	}
 	return false, err
+}
+
+// StillAlive says whether the holder is there now.
+func (l Lab) StillAlive() bool {
+	held, err := isHeld(l.Directory)
+	return err == nil && held
+}
+
+// Outside is the PID, as this process sees it, of a child of the sandbox's
+// first process, by its PID as the sandbox sees it (NSpid in
+// proc_pid_status(5)).
+func (l Lab) Outside(inside int) (int, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/status")
+	if err != nil {
+		return 0, err
+	}
+	parent := fmt.Sprintf("\nPPid:\t%d\n", l.Record.Sandbox)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(data), parent) {
+			continue // it ended, or is another's
+		}
+		_, rest, _ := strings.Cut(string(data), "\nNSpid:\t")
+		line, _, _ := strings.Cut(rest, "\n")
+		if pids := strings.Fields(line); len(pids) > 2 && pids[1] == strconv.Itoa(inside) {
+			return strconv.Atoi(pids[0])
+		}
+	}
+	return 0, fmt.Errorf("lab %s: its process %d is gone", l.Name, inside)
 }
 
 // Control is the way to talk to the lab.
