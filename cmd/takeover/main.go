@@ -65,7 +65,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newUp(), newDown(), newLs(), newInspect(), newExec(), newShell(), newLogs(), newEvents(), newCapture(),
-		newFault(), newDoctor(), newGC(),
+		newGraph(), newFault(), newDoctor(), newGC(),
 		newDrill(), newReport(), newSim(), newValidate(),
 	)
 	root.PersistentPreRunE = flagsFromEnvironment

@@ -32,6 +32,9 @@ func (c controlled) Status() control.Status {
 	if c.why() != "" {
 		s.Settled, s.Why = false, c.why()
 	}
+	for _, segment := range c.plan.Spec.Segments {
+		s.Segments = append(s.Segments, control.Segment{Name: segment.Name, Prefixes: segment.Prefixes, Uplinks: segment.Uplinks})
+	}
 	for _, host := range c.plan.Spec.Hosts {
 		if host.Role != topology.RoleObserver {
 			s.Hosts = append(s.Hosts, c.host(host))

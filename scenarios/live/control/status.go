@@ -12,10 +12,18 @@ type Status struct {
 	Started  time.Time `json:"started"`
 	Settled  bool      `json:"settled"`
 	// Why says why it is not settled.
-	Why     string   `json:"why,omitempty"`
-	Hosts   []Host   `json:"hosts"`
-	Routers []Router `json:"virtual_routers"`
-	Faults  []Fault  `json:"faults"` // in force
+	Why      string    `json:"why,omitempty"`
+	Segments []Segment `json:"segments"`
+	Hosts    []Host    `json:"hosts"`
+	Routers  []Router  `json:"virtual_routers"`
+	Faults   []Fault   `json:"faults"` // in force
+}
+
+// Segment is a broadcast domain, or a part of one.
+type Segment struct {
+	Name     string         `json:"name"`
+	Prefixes []netip.Prefix `json:"prefixes,omitempty"`
+	Uplinks  []string       `json:"uplinks,omitempty"` // segments that it is bridged with
 }
 
 // Host is a host and what it has now.
