@@ -19,7 +19,7 @@ func newExec() *cobra.Command {
 		Long: "Exec runs a command in a host: in its network, its processes, its /run and its\n" +
 			"files. Without a host it runs in the sandbox around the hosts, where each of them\n" +
 			"is a named network namespace. The exit code is the command's own.",
-		Example: "  takeover exec failover client -- ping -c 1 10.0.0.200\n" +
+		Example: "  takeover exec failover client -- ip route get 10.0.0.200\n" +
 			"  takeover exec node1 -- ip address show eth0\n" +
 			"  takeover exec failover -- ip netns exec node1 ip route",
 		RunE: func(c *cobra.Command, args []string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,10 @@ func (f *labFlags) add(command *cobra.Command) {
 	_ = command.MarkFlagDirname("dir") // it was added just now
 }
 
+// home is where the labs live. Completions come here without the flags'
+// variables.
 func (f *labFlags) home() (string, error) {
-	home, err := labs.Home(f.directory)
+	home, err := labs.Home(cmp.Or(f.directory, os.Getenv(variableOf("dir"))))
 	if err != nil {
 		return "", couldNotRun(err)
 	}
@@ -139,7 +142,7 @@ func hostNames(f *labFlags, args []string) []string {
 	return suggested
 }
 
-// stderrIsTerminal says whether messages may be drawn over each other.
+// isTerminal says whether a file is one, or another device.
 func isTerminal(file *os.File) bool {
 	info, err := file.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0

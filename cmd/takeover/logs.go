@@ -29,7 +29,8 @@ func newLogs() *cobra.Command {
 		Use:   "logs [LAB] [HOST [PROCESS]]",
 		Short: "Print the logs of a lab's processes",
 		Long: "Logs prints what the processes of a lab said, of all hosts, of one, or of one\n" +
-			"process. With more than one log each line says whose it is.",
+			"process. With more than one log each line says whose it is. The web servers' logs\n" +
+			"of requests are left out unless they are named: takeover logs node1 nginx-access",
 		Example: "  takeover logs failover node1 vipd\n  takeover logs -f failover\n  takeover logs --last 5",
 		Args:    cobra.MaximumNArgs(3),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -68,6 +69,10 @@ type logSource struct {
 	rest   []byte // of a line without an end
 }
 
+// accessSuffix ends the names of logs with a line for every request: they are
+// printed when they are asked for.
+const accessSuffix = "-access"
+
 // logSources are the logs of all hosts, of a host, or of a process of it.
 func logSources(lab labs.Lab, place []string) ([]*logSource, error) {
 	hosts := lab.Hosts()
@@ -85,6 +90,8 @@ func logSources(lab labs.Lab, place []string) ([]*logSource, error) {
 				return nil, fmt.Errorf("%s has no process %q; there are %s", host, place[1], strings.Join(names, ", "))
 			}
 			names = place[1:2]
+		} else {
+			names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, accessSuffix) })
 		}
 		for _, name := range names {
 			sources = append(sources, &logSource{path: path(name), prefix: host + " " + name + "  "})

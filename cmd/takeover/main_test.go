@@ -1,17 +1,22 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
+	"takeover/scenarios/live/labs"
 	"takeover/topology/sandbox"
 )
 
@@ -25,6 +30,7 @@ func TestMain(m *testing.M) {
 	roles := roles()
 	roles[cliRole] = func(args []string) error { os.Exit(run(args)); return nil }
 	roles[killRole] = killMachine
+	roles[killLabRole] = killLabMachine
 	sandbox.Main(roles)
 	testscript.Main(withVIPD{m}, map[string]func(){"takeover": main})
 }
@@ -58,10 +64,57 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("VIPD", os.Getenv(vipdVariable))
+			env.Setenv("TAKEOVER_VIPD", os.Getenv(vipdVariable))
+			home := filepath.Join(env.WorkDir, "labs")
+			env.Setenv("TAKEOVER_DIR", home)
+			env.Defer(func() { downAll(home) })
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "eventually": eventually, "kill-holder": killHolder,
+		},
 	})
+}
+
+// downAll takes down what a script left.
+func downAll(home string) {
+	all, _ := labs.List(home)
+	for _, lab := range all {
+		if err := lab.Down(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+}
+
+// eventuallyBound is how long something may take to come about.
+const eventuallyBound = 30 * time.Second
+
+// eventually runs a program until it prints what a pattern matches.
+func eventually(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: eventually PATTERN PROGRAM [ARGUMENT...]")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	for deadline := time.Now().Add(eventuallyBound); time.Now().Before(deadline); {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("%s never printed %q, but\n%s%s", args[1:], args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+}
+
+// killHolder kills the holder of a lab and waits until it is dead.
+func killHolder(ts *testscript.TestScript, _ bool, args []string) {
+	home := ts.Getenv("TAKEOVER_DIR")
+	lab, err := labs.Open(home, args[0])
+	ts.Check(err)
+	ts.Check(unix.Kill(lab.Record.Holder, unix.SIGKILL))
+	for deadline := time.Now().Add(eventuallyBound); lab.StillAlive(); {
+		if time.Now().After(deadline) {
+			ts.Fatalf("the holder of %s is still there", args[0])
+		}
+	}
 }
 
 // exits runs a program and wants an exit code.
