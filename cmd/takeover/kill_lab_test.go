@@ -156,32 +156,41 @@ func killLabWave(random *rand.Rand, home string, first int) (holders int, err er
 	return holders, errors.Join(errs...)
 }
 
-// killLab kills the program that brings a lab up. A lab that stands then is
-// struck, and its holder is killed a while later. Everything has to be gone
+// killLab kills the program that brings a lab up. A lab that stands all the same
+// is struck, and its holder is killed a while later. Everything has to be gone
 // soon.
 func killLab(pid int, home, name string, later time.Duration) (holder bool, err error) {
 	unix.Kill(pid, unix.SIGKILL) //nolint:errcheck // it may be done
-	lab, err := labs.Open(home, name)
-	if err == nil && lab.Alive && lab.Record.Sandbox > 0 {
-		ctx, cancel := context.WithTimeout(context.Background(), later+time.Second)
-		defer cancel()
-		// It may be going down already, or not be there yet.
-		_, struck := lab.Control().Strike(ctx, control.Strike{Fault: "link-loss", Target: "node1"})
-		if struck == nil {
-			holder = true
-			<-time.After(later)
-			unix.Kill(lab.Record.Holder, unix.SIGKILL) //nolint:errcheck // it may be gone
-		}
-	}
-	if err != nil && !errors.Is(err, labs.ErrNone) {
-		return holder, err
-	}
 	directory := filepath.Join(home, name)
 	var left []string
 	for deadline := time.Now().Add(goneBound); time.Now().Before(deadline); {
 		if left = namedBy(directory + "\x00"); len(left) == 0 {
 			return holder, nil
 		}
+		if !holder && killStanding(home, name, later) {
+			holder = true
+			deadline = time.Now().Add(goneBound)
+		}
 	}
 	return holder, fmt.Errorf("%s after the kill there is still %q", goneBound, left)
+}
+
+// killStanding kills the holder of a lab that stands, with a fault in force; it
+// is false when the lab is not there yet or no more.
+func killStanding(home, name string, later time.Duration) bool {
+	lab, err := labs.Open(home, name)
+	if err != nil || !lab.Alive || lab.Record.Sandbox == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), goneBound)
+	defer cancel()
+	if status, err := lab.Control().Status(ctx); err != nil || !status.Settled {
+		return false
+	}
+	if _, err := lab.Control().Strike(ctx, control.Strike{Fault: "link-loss", Target: "node1"}); err != nil {
+		return false
+	}
+	<-time.After(later)
+	unix.Kill(lab.Record.Holder, unix.SIGKILL) //nolint:errcheck // it may be gone
+	return true
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"takeover/scenarios/live/labs"
@@ -134,3 +135,37 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
 }
+
+// TestExamplesAreExecuted: what --help shows of labs stands in a script.
+func TestExamplesAreExecuted(t *testing.T) {
+	var executed strings.Builder
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range scripts {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		executed.Write(text)
+	}
+	var visit func(*cobra.Command)
+	visit = func(command *cobra.Command) {
+		for line := range strings.Lines(command.Example) {
+			// What follows a pipe is another program's, and needs a screen.
+			line, _, piped := strings.Cut(strings.TrimSpace(line), " | ")
+			if _, drills := elsewhere[command.Name()]; !drills && !piped && !strings.Contains(executed.String(), line) {
+				t.Errorf("%s: no script has %q", command.CommandPath(), line)
+			}
+		}
+		for _, sub := range command.Commands() {
+			visit(sub)
+		}
+	}
+	visit(newRoot())
+}
+
+// elsewhere are the commands whose examples take too long for a script: Go tests
+// and make drill execute them.
+var elsewhere = map[string]struct{}{"drill": {}, "report": {}, "sim": {}, "validate": {}}

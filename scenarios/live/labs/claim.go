@@ -98,9 +98,18 @@ func (c *Claim) empty() error {
 	return nil
 }
 
-// Remove removes the directory, the lock last, and gives the claim up.
+// goneDirectory begins the name of a directory that is being removed.
+const goneDirectory = ".gone-"
+
+// Remove removes the directory and gives the claim up. It is moved away first,
+// so that whoever wants the name meanwhile makes a new one.
 func (c *Claim) Remove() error {
-	return errors.Join(c.empty(), os.RemoveAll(c.Directory), c.lock.Close())
+	home, name := filepath.Split(c.Directory)
+	gone, err := os.MkdirTemp(home, goneDirectory)
+	if err == nil {
+		err = os.Rename(c.Directory, filepath.Join(gone, name))
+	}
+	return errors.Join(err, os.RemoveAll(gone), c.lock.Close())
 }
 
 // Release gives the claim up and leaves the directory as it is.

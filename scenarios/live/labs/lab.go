@@ -245,6 +245,12 @@ func Collect(home string) ([]string, error) {
 		}
 		removed = append(removed, lab.Name)
 	}
+	// Whoever was removing one may have been killed over it.
+	half, err := filepath.Glob(filepath.Join(home, goneDirectory+"*"))
+	errs = append(errs, err)
+	for _, directory := range half {
+		errs = append(errs, os.RemoveAll(directory))
+	}
 	return removed, errors.Join(errs...)
 }
 
