@@ -22,7 +22,26 @@ import (
 // wide builds topologies with all that a Spec may have, and prints what is
 // seen in them.
 func wide() error {
-	return errors.Join(subnets(), bridged())
+	return errors.Join(subnets(), bridged(), failing())
+}
+
+// failing cannot be built as far as its last host, and is then.
+func failing() error {
+	spec := four()
+	last := &spec.Hosts[3]
+	last.Sysctls = []topology.Sysctl{{Name: "net.ipv4.conf.eth0.nothing", Value: "1"}}
+	if _, err := lab.Up(spec); err != nil {
+		fmt.Println("it fails:", err)
+	}
+	if err := nothingLeft(); err != nil {
+		return err
+	}
+	last.Sysctls = nil
+	l, err := lab.Up(spec)
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.Down(), nothingLeft())
 }
 
 // subnets asks the server of the shipped topology through either router.
@@ -131,6 +150,7 @@ func TestLabHasAllThatItsSpecSays(t *testing.T) {
 		"through 10.0.0.2 the server is asked from 192.168.1.2\n",
 		"through the uplink two is asked from 10.0.0.1\n", "mtu 1400\n1\n2\n", "10.9.9.9/32", "10.8.0.0/16 dev eth0 scope link metric 7",
 		"covered\nadded\nin run\n/etc/passwd\n",
+		"it fails: host node3: sysctl net.ipv4.conf.eth0.nothing=1: ",
 		string(name) + "ls: ", // the other host, and the machine, have what they had
 	} {
 		if !strings.Contains(out, want) {

@@ -61,7 +61,28 @@ func inSandbox(args []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(parts[rest[0]](l), l.Down())
+	return errors.Join(parts[rest[0]](l), l.Down(), nothingLeft())
+}
+
+// nothingLeft wants no namespace to be named or open, but the sandbox's own.
+func nothingLeft() error {
+	names, err := filepath.Glob("/run/netns/*")
+	if err != nil {
+		return err
+	}
+	descriptors, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		return err
+	}
+	for _, descriptor := range descriptors {
+		if target, err := os.Readlink(descriptor); err == nil && strings.HasPrefix(target, "net:") {
+			names = append(names, target)
+		}
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("after the lab there is still %v", names)
+	}
+	return nil
 }
 
 func shell(l *lab.Lab, host, script string) error {
