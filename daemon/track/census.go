@@ -61,8 +61,8 @@ func watchProcesses(ctx context.Context, all []*Processes, results chan<- Result
 		defer ticker.Stop()
 		scans = ticker.C
 	} else {
+		c.events = events
 		c.goroutines.Go(func() { c.forward(events, heard, lost) })
-		defer events.close()
 	}
 	if err := c.scan(true); err != nil {
 		return err
@@ -103,6 +103,7 @@ type census struct {
 	newest  string      // the last process number given out, at the last scan
 	young   bool        // some processes were young at the last scan
 
+	events     *connector // nil when there are scans instead
 	ended      chan *member
 	done       chan struct{}
 	goroutines sync.WaitGroup
@@ -308,9 +309,13 @@ func (c *census) await(m *member) {
 	}
 }
 
-// close ends all goroutines.
+// close ends all goroutines. Who hands on an event has the connector in use, so
+// that its closing waits for done.
 func (c *census) close() {
 	close(c.done)
+	if c.events != nil {
+		c.events.close()
+	}
 	for _, m := range c.members {
 		m.close()
 	}

@@ -130,6 +130,31 @@ func TestZombiesDoNotCount(t *testing.T) {
 	})
 }
 
+// The loop ends while an event is being handed to it.
+func TestWatchEndsAmidEvents(t *testing.T) {
+	bothWays(t, func(t *testing.T, open func() (*connector, error)) {
+		path := aProgram(t)
+		for range 10 {
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan error, 1)
+			processes := []*Processes{{Command: filepath.Base(path), Quorum: 1, QuorumMax: Unlimited}}
+			go func() { ended <- watchProcesses(ctx, processes, make(chan Result), func(error) {}, open) }()
+			for range 5 { // nobody takes the first result, nor an event thereafter
+				end(launch(t, path, "60"))
+			}
+			cancel()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(bound):
+				t.Fatal("the watch did not end")
+			}
+		}
+	})
+}
+
 func TestChangedNameIsNoticed(t *testing.T) {
 	bothWays(t, func(t *testing.T, open func() (*connector, error)) {
 		path := aProgram(t)
