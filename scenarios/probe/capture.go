@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"takeover/scenarios/history"
@@ -59,13 +60,31 @@ func StartCapture(clock Clock, log *history.Log, o CaptureOptions) (*Watch, erro
 			return nil, fmt.Errorf("start capture: %w", err)
 		}
 	}
-	for i, port := range o.Ports {
-		if err := c.open(o.Namespace, i, port); err != nil {
-			c.close()
-			return nil, fmt.Errorf("start capture at %s's port: %w", port.Host, err)
-		}
+	if err := c.openAll(o); err != nil {
+		c.close()
+		return nil, err
 	}
 	return watch(c.interrupt, c.run), nil
+}
+
+// opensAtATime is how many sockets are being opened: each waits for a grace
+// period of the kernel (packet(7) sockets are bound under synchronize_net), and
+// several wait for the same.
+const opensAtATime = 64
+
+func (c *capture) openAll(o CaptureOptions) error {
+	c.taps = make([]*tap, len(o.Ports))
+	var opening errgroup.Group
+	opening.SetLimit(opensAtATime)
+	for i, port := range o.Ports {
+		opening.Go(func() error {
+			if err := c.open(o.Namespace, i, port); err != nil {
+				return fmt.Errorf("start capture at %s's port: %w", port.Host, err)
+			}
+			return nil
+		})
+	}
+	return opening.Wait()
 }
 
 type capture struct {
@@ -101,13 +120,15 @@ func (c *capture) open(namespace string, index int, port Port) error {
 		return err
 	}
 	file := os.NewFile(uintptr(socket.fd), "packet socket on "+port.Interface)
-	c.taps = append(c.taps, &tap{capture: c, index: index, port: port, socket: socket, file: file})
+	c.taps[index] = &tap{capture: c, index: index, port: port, socket: socket, file: file}
 	return nil
 }
 
 func (c *capture) close() {
 	for _, t := range c.taps {
-		_ = t.file.Close()
+		if t != nil { // it was opened
+			_ = t.file.Close()
+		}
 	}
 }
 
