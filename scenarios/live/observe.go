@@ -20,6 +20,9 @@ import (
 	"takeover/topology/sandbox"
 )
 
+// exactHosts is up to how many hosts each gets a thread that watches it.
+const exactHosts = 16
+
 // probeTimeout is when a request is given up.
 const probeTimeout = time.Second
 
@@ -36,7 +39,7 @@ func (s *Stand) observe() error {
 		}
 		watch, err := probe.WatchHost(s.clock, s.log, probe.HostOptions{
 			Host: host.Name, Namespace: s.lab.Host(host.Name).Network.Path(),
-			Neighbours: host.Role == topology.RoleClient,
+			Neighbours: host.Role == topology.RoleClient, Exact: len(s.plan.Spec.Hosts) <= exactHosts,
 		})
 		if err != nil {
 			return err

@@ -27,6 +27,10 @@ type HostOptions struct {
 	Namespace string
 	// Neighbours adds the neighbour table.
 	Neighbours bool
+	// Exact gives the watch a thread of its own, which wakes up as soon as the
+	// kernel tells of something: there is no time of the kernel's in what it
+	// tells. Else the Go scheduler may add to that.
+	Exact bool
 }
 
 // WatchHost appends what changes in a host: its addresses, beginning with
@@ -47,7 +51,19 @@ func WatchHost(clock Clock, log *history.Log, o HostOptions) (*Watch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch host %s: %w", o.Host, err)
 	}
-	return watch(w.interrupt, w.run), nil
+	if !o.Exact {
+		return watch(w.interrupt, w.run), nil
+	}
+	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		_ = w.file.Close()
+		return nil, fmt.Errorf("watch host %s: %w", o.Host, err)
+	}
+	// It can't fail: the eventfd counts to one.
+	return watch(func() { _, _ = unix.Write(stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }, func() error {
+		defer unix.Close(stop)
+		return w.runExact(stop)
+	}), nil
 }
 
 // newHostWatch opens the socket and reads what is there.
@@ -147,44 +163,78 @@ func (w *hostWatch) run() error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil
 	}
+	return w.failed(err)
+}
+
+// runExact is run on a thread of its own, until stop is readable.
+func (w *hostWatch) runExact(stop int) error {
+	ownThread()
+	defer func() { _ = w.file.Close() }()
+	buffer := make([]byte, messageBytes)
+	polls := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
+	for {
+		// The only error is EINTR.
+		_, _ = unix.Poll(polls, -1)
+		if polls[1].Revents != 0 {
+			return nil
+		}
+		if _, err := w.drain(buffer, func() bool { return false }); err != nil {
+			return w.failed(err)
+		}
+	}
+}
+
+func (w *hostWatch) failed(err error) error {
 	err = fmt.Errorf("watch host %s: %w", w.Host, err)
 	w.log.Append(w.clock.Now(), w.Host, history.Note{Text: err.Error()})
 	return err
 }
 
+// messageBytes is room for one message: the kernel's parts of a dump are at most
+// 32 KiB.
+const messageBytes = 1 << 16
+
 // receiveUntil handles messages until done, or until the deadline.
-//
-// After a loss the kernel drops all further messages until the socket's queue
-// is empty, and says nothing of those. So the tables are read no sooner.
 func (w *hostWatch) receiveUntil(done func() bool) error {
 	conn, err := w.file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	buffer := make([]byte, 1<<16) // the kernel's parts of a dump are at most 32 KiB
+	buffer := make([]byte, messageBytes)
 	var failure error
 	err = conn.Read(func(uintptr) bool {
-		for failure == nil && !done() {
-			n, _, err := unix.Recvfrom(w.fd, buffer, 0)
-			at := w.clock.Now()
-			switch {
-			case errors.Is(err, unix.EAGAIN) && w.lost:
-				w.lost, failure = false, w.readAgain()
-			case errors.Is(err, unix.EAGAIN):
-				return false
-			case errors.Is(err, unix.EINTR):
-			case errors.Is(err, unix.ENOBUFS):
-				w.log.Append(at, w.Host, history.Note{Text: "netlink messages were lost; the tables are read again"})
-				w.lost = true
-			case err != nil:
-				failure = fmt.Errorf("read netlink socket: %w", err)
-			default:
-				failure = w.handleAll(at, buffer[:n])
-			}
-		}
-		return true
+		var finished bool
+		finished, failure = w.drain(buffer, done)
+		return finished
 	})
 	return errors.Join(err, failure)
+}
+
+// drain handles messages until done or an error, which finish it, or until there
+// is none.
+//
+// After a loss the kernel drops all further messages until the socket's queue
+// is empty, and says nothing of those. So the tables are read no sooner.
+func (w *hostWatch) drain(buffer []byte, done func() bool) (finished bool, err error) {
+	for err == nil && !done() {
+		n, _, failure := unix.Recvfrom(w.fd, buffer, 0)
+		at := w.clock.Now()
+		switch {
+		case errors.Is(failure, unix.EAGAIN) && w.lost:
+			w.lost, err = false, w.readAgain()
+		case errors.Is(failure, unix.EAGAIN):
+			return false, nil
+		case errors.Is(failure, unix.EINTR):
+		case errors.Is(failure, unix.ENOBUFS):
+			w.log.Append(at, w.Host, history.Note{Text: "netlink messages were lost; the tables are read again"})
+			w.lost = true
+		case failure != nil:
+			err = fmt.Errorf("read netlink socket: %w", failure)
+		default:
+			err = w.handleAll(at, buffer[:n])
+		}
+	}
+	return true, err
 }
 
 // readAgain starts the reading of all tables.
