@@ -72,6 +72,7 @@ var decoders = map[Kind]func([]byte) (Body, error){
 	KindProcessExit:  decode[ProcessExit],
 	KindTransition:   decode[Transition],
 	KindCanary:       decode[Canary],
+	KindTruth:        decode[Truth],
 	KindNote:         decode[Note],
 }
 

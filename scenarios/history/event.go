@@ -43,6 +43,7 @@ const (
 	KindProcessExit  Kind = "process-exit"
 	KindTransition   Kind = "transition"
 	KindCanary       Kind = "canary"
+	KindTruth        Kind = "truth"
 	KindNote         Kind = "note"
 )
 
@@ -329,6 +330,36 @@ type Canary struct {
 // remove an address, does nothing else meanwhile, as one that is not let run.
 func (c Canary) Delay() time.Duration { return max(c.DelayMax, c.LockMax) }
 
+// Truth is what a puppet did: a subject that does what its timetable says, and
+// says itself when. It is what measurements are compared with. Event.At is when
+// the system call had returned.
+type Truth struct {
+	Cycle int  `json:"cycle"` // of the timetable, from 1
+	Deed  Deed `json:"deed"`
+	// Took is how long the system call took: the truth is known no better.
+	Took time.Duration `json:"took_ns"`
+}
+
+// Deed is what a puppet can do.
+type Deed string
+
+// The deeds of a cycle, in their order: the first owner loses the VIP, the next
+// one takes it and is announced later; then the first one has it for a while
+// beside it.
+const (
+	DeedRemoved      Deed = "vip-removed"
+	DeedAdvertised   Deed = "advertised"
+	DeedAdded        Deed = "vip-added"
+	DeedAnnounced    Deed = "announced"
+	DeedAddedAgain   Deed = "vip-added-again"
+	DeedRemovedAgain Deed = "vip-removed-again"
+)
+
+// Deeds are all of a cycle, in their order.
+func Deeds() []Deed {
+	return []Deed{DeedRemoved, DeedAdvertised, DeedAdded, DeedAnnounced, DeedAddedAgain, DeedRemovedAgain}
+}
+
 // Note is anything else worth keeping: a warning, a line for the reader.
 type Note struct {
 	Text string `json:"text"`
@@ -352,6 +383,7 @@ func (ProcessStart) Kind() Kind { return KindProcessStart }
 func (ProcessExit) Kind() Kind  { return KindProcessExit }
 func (Transition) Kind() Kind   { return KindTransition }
 func (Canary) Kind() Kind       { return KindCanary }
+func (Truth) Kind() Kind        { return KindTruth }
 func (Note) Kind() Kind         { return KindNote }
 
 func (Trial) isBody()        {}
@@ -371,4 +403,5 @@ func (ProcessStart) isBody() {}
 func (ProcessExit) isBody()  {}
 func (Transition) isBody()   {}
 func (Canary) isBody()       {}
+func (Truth) isBody()        {}
 func (Note) isBody()         {}

@@ -50,6 +50,7 @@ func everyKind() []Event {
 		ProcessExit{Name: "vipd", PID: 10, Status: "signal: killed"},
 		Transition{Instance: "VI_1", From: "Backup", To: "Active", Reason: "timer"},
 		Canary{DelayMax: 11, LockMax: 12},
+		Truth{Cycle: 13, Deed: DeedAnnounced, Took: 14},
 		Note{Text: "a line\nand another"},
 	}
 	var events []Event

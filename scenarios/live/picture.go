@@ -78,7 +78,7 @@ func (p *picture) take(event history.Event) {
 		}
 	case history.Trial, history.Phase, history.FaultArmed, history.FaultStart, history.FaultEnd, history.ARP,
 		history.NA, history.Neighbour, history.Probe, history.Owners, history.ProcessStart, history.ProcessExit,
-		history.Canary, history.Note:
+		history.Canary, history.Truth, history.Note:
 		// They say nothing of how a host stands.
 	}
 }

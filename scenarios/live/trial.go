@@ -26,7 +26,10 @@ const (
 // Roles returns the parts that this program plays in processes of its own,
 // for sandbox.Main.
 func Roles() map[string]sandbox.Role {
-	return map[string]sandbox.Role{trialRole: runInside, standRole: runStand, probeRole: runProbe, webRole: serveWeb}
+	return map[string]sandbox.Role{
+		trialRole: runInside, standRole: runStand, calibrationRole: runCalibration,
+		probeRole: runProbe, webRole: serveWeb, puppetRole: runPuppet,
+	}
 }
 
 // The files of a trial's directory.
