@@ -23,6 +23,9 @@ type Problems struct {
 	text []byte
 }
 
+// NewProblems is for a reader of another kind of file, with that file's text.
+func NewProblems(name string, text []byte) *Problems { return &Problems{File: name, text: text} }
+
 // Error implements error: a line a problem, FILE:LINE:COLUMN: TEXT.
 func (p *Problems) Error() string {
 	var lines []string
@@ -54,8 +57,8 @@ func (p *Problems) Pretty() string {
 	return b.String()
 }
 
-// sorted puts the problems in the order of the file, each once.
-func (p *Problems) sorted() {
+// Sort puts the problems in the order of the file, each once.
+func (p *Problems) Sort() {
 	slices.SortStableFunc(p.All, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})

@@ -40,7 +40,7 @@ func Parse(name string, text []byte, open func(name string) ([]byte, error)) (to
 	}
 	r.fits(root, tree, "")
 	if len(r.problems.All) > 0 {
-		r.problems.sorted()
+		r.problems.Sort()
 		return topology.Spec{}, r.problems
 	}
 	spec := r.spec(tree)
@@ -51,7 +51,7 @@ func Parse(name string, text []byte, open func(name string) ([]byte, error)) (to
 		r.problem(r.place(problem.Path), "%s", problem.Text)
 	}
 	if len(r.problems.All) > 0 {
-		r.problems.sorted()
+		r.problems.Sort()
 		return topology.Spec{}, r.problems
 	}
 	return spec, nil
