@@ -1,0 +1,310 @@
+package scene
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"takeover/scenarios/check"
+	"takeover/scenarios/history"
+)
+
+// The names of the judges in findings.
+const (
+	checkFailover  = "failover"
+	checkDual      = "dual"
+	checkNone      = "none"
+	checkLost      = "lost"
+	checkActive    = "active"
+	checkFlaps     = "flaps"
+	checkReversion = "reversion"
+	checkLiveness  = "liveness"
+	checkOwnership = "ownership"
+)
+
+// Judge compares a history with what the scene expects, and asks of every
+// history that at the end one node has the address, the address answers, and
+// the answer is that node's. version is that of the subject, for what is known of
+// it: such a finding is among the skipped, and so is one that was known and did
+// not come. Where the machine stood still for longer than what is missing, the
+// finding is inconclusive.
+func Judge(s Scene, version string, events []history.Event) history.Judgement {
+	j, err := newJudge(s, history.Sorted(events))
+	if err != nil {
+		return history.Judgement{Verdict: history.Inconclusive, Findings: []history.Finding{
+			{Check: "completeness", Verdict: history.Inconclusive, Text: err.Error(), Events: []int{}},
+		}}
+	}
+	for _, judge := range []func(){
+		j.failover, j.dual, j.none, j.lost, j.active, j.flaps, j.reversion, j.liveness,
+	} {
+		judge()
+	}
+	return j.judgement(version)
+}
+
+type judge struct {
+	Scene
+	course   history.Course
+	window   history.Window // from the first fault to the end
+	healed   time.Duration  // the last undoing
+	first    history.Seen[history.FaultStart]
+	holdings []history.Holding
+	probes   []history.Seen[history.Probe]
+	canaries []history.Seen[history.Canary]
+	findings []history.Finding
+}
+
+func newJudge(s Scene, events []history.Event) (*judge, error) {
+	course, err := history.ReadCourse(events)
+	if err != nil {
+		return nil, err
+	}
+	starts, ends := history.Select[history.FaultStart](events), history.Select[history.FaultEnd](events)
+	_, done := course.Phases[history.PhaseDone]
+	if !done || len(starts) == 0 {
+		return nil, errors.New("the trial was not carried out to its end")
+	}
+	j := &judge{
+		Scene: s, course: course, first: starts[0], window: history.Window{From: starts[0].At, To: course.End}, healed: starts[0].At,
+		holdings: history.Holdings(events, course.VIP(), course.End),
+		probes:   history.Select[history.Probe](events), canaries: history.Select[history.Canary](events),
+	}
+	for _, end := range ends {
+		j.healed = max(j.healed, end.At)
+	}
+	return j, nil
+}
+
+// fail adds a finding; beyond is how much too long something was, 0 for what no
+// delay of the machine excuses.
+func (j *judge) fail(name string, beyond time.Duration, events []int, format string, args ...any) {
+	f := history.Finding{Check: name, Verdict: history.Fail, Text: fmt.Sprintf(format, args...), Events: append([]int{}, events...)}
+	if still := j.standstill(); beyond > 0 && still >= beyond {
+		f.Verdict = history.Inconclusive
+		f.Text += fmt.Sprintf("; the machine stood still for %s", round(still))
+	}
+	j.findings = append(j.findings, f)
+}
+
+// standstill is for how long the machine stood still, in all, by the delays
+// beyond half of what a bound may be off.
+func (j *judge) standstill() time.Duration {
+	var sum time.Duration
+	for _, c := range j.canaries {
+		if j.window.Contains(c.At) && c.Body.Delay() > check.ResidualMax/2 {
+			sum += c.Body.Delay()
+		}
+	}
+	return sum
+}
+
+func (j *judge) judgement(version string) history.Judgement {
+	made := history.Judgement{Verdict: history.Pass, Findings: []history.Finding{}}
+	verdicts := []history.Verdict{history.Pass}
+	subject := j.course.Trial.Subject
+	for _, f := range j.findings {
+		if i := slices.IndexFunc(j.Known, func(k Known) bool { return k.covers(subject, version) && k.Expectation == f.Check }); i >= 0 {
+			made.Skipped = append(made.Skipped, history.Skip{Check: f.Check, Reason: "known: " + f.Text + " (" + j.Known[i].Reason + ")"})
+			continue
+		}
+		made.Findings = append(made.Findings, f)
+		verdicts = append(verdicts, f.Verdict)
+	}
+	for _, k := range j.Known {
+		failed := slices.ContainsFunc(j.findings, func(f history.Finding) bool { return f.Check == k.Expectation })
+		if k.covers(subject, version) && !failed {
+			made.Skipped = append(made.Skipped, history.Skip{Check: k.Expectation, Reason: "holds, though it is known to fail: " + k.Reason})
+		}
+	}
+	made.Verdict = history.Combine(verdicts)
+	return made
+}
+
+func (k Known) covers(subject, version string) bool {
+	return k.Subject == subject && strings.HasPrefix(version, k.Version)
+}
+
+// inWindow are the holdings in the judged time, cut to it.
+func (j *judge) inWindow() []history.Holding {
+	var all []history.Holding
+	for _, h := range j.holdings {
+		if w := h.Overlap(j.window); w.Length() > 0 {
+			h.Window = w
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+func (j *judge) failover() {
+	e := j.Expect.Failover
+	if e == nil {
+		return
+	}
+	before := history.HoldersAt(j.holdings, j.window.From-1)
+	for _, h := range j.inWindow() {
+		i := slices.IndexFunc(h.Hosts, func(host string) bool { return !slices.Contains(before, host) })
+		if i < 0 {
+			continue
+		}
+		took, who := h.From-j.window.From, h.Hosts[i]
+		switch {
+		case e.By == Nobody:
+			j.fail(checkFailover, 0, []int{j.first.ID, h.Event}, "%s took over %s after the fault, expected is nobody", who, round(took))
+		case e.By != "" && e.By != who:
+			j.fail(checkFailover, 0, []int{j.first.ID, h.Event}, "%s took over, expected is %s", who, e.By)
+		case e.Within > 0 && took > time.Duration(e.Within):
+			j.fail(checkFailover, took-time.Duration(e.Within), []int{j.first.ID, h.Event}, "%s took over after %s, expected is within %s", who, round(took), e.Within)
+		}
+		return
+	}
+	if e.By != Nobody {
+		j.fail(checkFailover, 0, []int{j.first.ID}, "nobody took over")
+	}
+}
+
+// longest is the longest stretch for which the number of owners fits.
+func (j *judge) longest(fits func(owners int) bool) (longest time.Duration, event int) {
+	var length time.Duration
+	for _, h := range j.inWindow() {
+		if !fits(len(h.Hosts)) {
+			length = 0
+			continue
+		}
+		if length += h.Length(); length > longest {
+			longest, event = length, h.Event
+		}
+	}
+	return longest, event
+}
+
+func (j *judge) dual() {
+	most := check.HandoverOverlapMax
+	span := j.Expect.Dual
+	if span != nil {
+		if span.AtMost == nil {
+			most = j.window.Length()
+		} else {
+			most = max(most, time.Duration(*span.AtMost))
+		}
+	}
+	longest, event := j.longest(func(n int) bool { return n > 1 })
+	if longest > most {
+		j.fail(checkDual, longest-most, []int{event}, "two nodes had %s for %s, expected is at most %s", j.course.VIP(), round(longest), most)
+	}
+	if span != nil && longest < time.Duration(span.AtLeast) {
+		j.fail(checkDual, time.Duration(span.AtLeast)-longest, nil, "two nodes had %s for %s only, expected is at least %s", j.course.VIP(), round(longest), span.AtLeast)
+	}
+}
+
+func (j *judge) none() {
+	longest, event := j.longest(func(n int) bool { return n == 0 })
+	j.span(checkNone, j.Expect.None, longest, []int{event}, "nobody had "+j.course.VIP().String()+" for")
+}
+
+// span holds a duration against its bounds.
+func (j *judge) span(name string, s *Span, took time.Duration, events []int, words string) {
+	if s == nil {
+		return
+	}
+	if s.AtMost != nil && took > time.Duration(*s.AtMost) {
+		j.fail(name, took-time.Duration(*s.AtMost), events, "%s %s, expected is at most %s", words, round(took), *s.AtMost)
+	}
+	if took < time.Duration(s.AtLeast) {
+		j.fail(name, time.Duration(s.AtLeast)-took, events, "%s %s, expected is at least %s", words, round(took), s.AtLeast)
+	}
+}
+
+func (j *judge) lost() {
+	if j.Expect.Lost == nil {
+		return
+	}
+	for _, e := range []struct {
+		stream string
+		most   *int
+	}{{history.StreamICMP, j.Expect.Lost.ICMP}, {history.StreamHTTP, j.Expect.Lost.HTTP}} {
+		if e.most == nil {
+			continue
+		}
+		lost, event := 0, 0
+		for _, p := range j.probes {
+			if p.Body.Stream == e.stream && p.Body.Lost() && j.window.Contains(p.At) {
+				lost, event = lost+1, p.ID
+			}
+		}
+		if lost > *e.most {
+			beyond := time.Duration(lost-*e.most) * j.course.Trial.ProbePeriods[e.stream]
+			j.fail(checkLost, beyond, []int{event}, "%d probes of stream %s were lost, expected is at most %d", lost, e.stream, *e.most)
+		}
+	}
+}
+
+// end is the last holding.
+func (j *judge) end() (history.Holding, bool) {
+	if len(j.holdings) == 0 {
+		return history.Holding{}, false
+	}
+	return j.holdings[len(j.holdings)-1], true
+}
+
+func (j *judge) active() {
+	end, ok := j.end()
+	switch {
+	case !ok || len(end.Hosts) != 1:
+		j.fail(checkActive, 0, nil, "in the end %d nodes have %s: %s", len(end.Hosts), j.course.VIP(), strings.Join(end.Hosts, ", "))
+	case j.Expect.Active != "" && end.Hosts[0] != j.Expect.Active:
+		j.fail(checkActive, 0, []int{end.Event}, "in the end %s has %s, expected is %s", end.Hosts[0], j.course.VIP(), j.Expect.Active)
+	}
+}
+
+// flaps counts how often a node takes the address.
+func (j *judge) flaps() {
+	if j.Expect.Flaps == nil {
+		return
+	}
+	taken, event := 0, 0
+	before := history.HoldersAt(j.holdings, j.window.From-1)
+	for _, h := range j.inWindow() {
+		for _, host := range h.Hosts {
+			if !slices.Contains(before, host) {
+				taken, event = taken+1, h.Event
+			}
+		}
+		before = h.Hosts
+	}
+	if taken > j.Expect.Flaps.AtMost {
+		// A standstill as long as an interval may be a failover of its own.
+		j.fail(checkFlaps, j.course.Trial.Cluster.AdvertInterval, []int{event}, "nodes took %s %d times, expected is at most %d", j.course.VIP(), taken, j.Expect.Flaps.AtMost)
+	}
+}
+
+func (j *judge) reversion() {
+	if end, ok := j.end(); ok {
+		j.span(checkReversion, j.Expect.Reversion, max(0, end.From-j.healed), []int{end.Event}, "the last to have "+j.course.VIP().String()+" had it after")
+	}
+}
+
+// liveness wants the address to be answered at the end, by who has it.
+func (j *judge) liveness() {
+	end, ok := j.end()
+	if !ok || len(end.Hosts) != 1 {
+		return // that is said
+	}
+	last := ""
+	for _, p := range j.probes {
+		if p.Body.Stream == history.StreamICMP && !p.Body.Lost() && p.At >= j.window.To-check.AnswerWindow {
+			last = p.Body.By
+		}
+	}
+	switch {
+	case last == "":
+		j.fail(checkLiveness, 0, []int{end.Event}, "in the end %s does not answer", j.course.VIP())
+	case last != end.Hosts[0]:
+		j.fail(checkOwnership, 0, []int{end.Event}, "in the end %s has %s, but the client's neighbour entry leads to %s", end.Hosts[0], j.course.VIP(), last)
+	}
+}
+
+func round(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }

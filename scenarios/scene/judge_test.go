@@ -1,0 +1,118 @@
+package scene_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"takeover/scenarios/fault"
+	"takeover/scenarios/history"
+	"takeover/scenarios/scene"
+)
+
+var vip = netip.MustParseAddr("10.0.0.200")
+
+// told is a history of a failover from node1 to node2 and back: the fault at
+// 10 s, node2 at 13 s, undone at 15 s, node1 again at 18 s, the end at 20 s.
+func told(spoil func(*[]history.Event)) []history.Event {
+	var all []history.Event
+	add := func(at time.Duration, host string, body history.Body) {
+		all = append(all, history.Event{At: at, Host: host, Body: body})
+	}
+	has := func(at time.Duration, host string, present bool) {
+		add(at, host, history.Address{Interface: "eth0", Prefix: netip.PrefixFrom(vip, 32), Present: present})
+	}
+	const s = time.Second
+	add(0, "", history.Trial{
+		Format: 1, Subject: "keepalived", ProbePeriods: map[string]time.Duration{history.StreamICMP: time.Millisecond},
+		Cluster: history.Cluster{VIPs: []netip.Addr{vip}, AdvertInterval: s},
+	})
+	has(4*s, "node1", true)
+	add(10*s, "node1", history.FaultStart{ID: 1, Fault: "link-loss"})
+	has(10*s+1, "node1", false)
+	has(13*s, "node2", true)
+	add(15*s, "node1", history.FaultEnd{ID: 1, Fault: "link-loss"})
+	has(18*s, "node1", true)
+	has(18*s+time.Millisecond, "node2", false)
+	add(12*s, "client", history.Probe{Stream: history.StreamICMP, Error: "timeout"})
+	add(19*s+800*time.Millisecond, "client", history.Probe{Stream: history.StreamICMP, RTT: 1, By: "node1"})
+	add(20*s, "", history.Phase{Name: history.PhaseDone})
+	if spoil != nil {
+		spoil(&all)
+	}
+	for i := range all {
+		all[i].ID = i + 1
+	}
+	return all
+}
+
+func duration(d time.Duration) *fault.Duration { f := fault.Duration(d); return &f }
+
+func TestJudge(t *testing.T) {
+	late := func(all *[]history.Event) {
+		*all = append(*all, history.Event{At: 11 * time.Second, Body: history.Canary{DelayMax: 2 * time.Second}})
+	}
+	zero := 0
+	for _, c := range []struct {
+		name   string
+		expect scene.Expect
+		spoil  func(*[]history.Event)
+		want   string // of the only finding; empty: pass
+		as     history.Verdict
+	}{
+		{"nothing", scene.Expect{}, nil, "", history.Pass},
+		{"as it was", scene.Expect{
+			Failover: &scene.Failover{Within: fault.Duration(3 * time.Second), By: "node2"}, Active: "node1",
+			None: &scene.Span{AtMost: duration(3 * time.Second)}, Flaps: &scene.Count{AtMost: 2}, Lost: &scene.Lost{ICMP: new(int)},
+			Reversion: &scene.Span{AtMost: duration(4 * time.Second)},
+		}, nil, "1 probes of stream icmp were lost", history.Fail},
+		{"late", scene.Expect{Failover: &scene.Failover{Within: fault.Duration(2 * time.Second)}}, nil, "node2 took over after 3s", history.Fail},
+		{"late on a busy machine", scene.Expect{Failover: &scene.Failover{Within: fault.Duration(2 * time.Second)}}, late, "the machine stood still for 2s", history.Inconclusive},
+		{"another", scene.Expect{Failover: &scene.Failover{By: "node3"}}, late, "node2 took over, expected is node3", history.Fail},
+		{"nobody", scene.Expect{Failover: &scene.Failover{By: scene.Nobody}}, nil, "expected is nobody", history.Fail},
+		{"none", scene.Expect{None: &scene.Span{AtMost: duration(time.Second)}}, nil, "nobody had 10.0.0.200 for 3s", history.Fail},
+		{"dual at least", scene.Expect{Dual: &scene.Span{AtLeast: fault.Duration(time.Second)}}, nil, "at least 1s", history.Fail},
+		{"flaps", scene.Expect{Flaps: &scene.Count{AtMost: 1}}, nil, "2 times", history.Fail},
+		{"reversion", scene.Expect{Reversion: &scene.Span{AtMost: duration(time.Second)}}, nil, "had it after 3.001s", history.Fail},
+		{"active", scene.Expect{Active: "node2"}, nil, "in the end node1 has", history.Fail},
+		{"lost", scene.Expect{Lost: &scene.Lost{ICMP: &zero}}, nil, "were lost", history.Fail},
+		{"two in the end", scene.Expect{Dual: &scene.Span{AtMost: duration(time.Minute)}}, func(all *[]history.Event) {
+			*all = append(*all, history.Event{At: 18*time.Second + 2*time.Millisecond, Host: "node3", Body: history.Address{Interface: "eth0", Prefix: netip.PrefixFrom(vip, 32), Present: true}})
+		}, "in the end 2 nodes have", history.Fail},
+		{"dual", scene.Expect{}, func(all *[]history.Event) {
+			*all = append(
+				*all,
+				history.Event{At: 14 * time.Second, Host: "node3", Body: history.Address{Interface: "eth0", Prefix: netip.PrefixFrom(vip, 32), Present: true}},
+				history.Event{At: 15 * time.Second, Host: "node3", Body: history.Address{Interface: "eth0", Prefix: netip.PrefixFrom(vip, 32)}},
+			)
+		}, "two nodes had 10.0.0.200 for 1s", history.Fail},
+		{"stale", scene.Expect{}, func(all *[]history.Event) {
+			*all = append(*all, history.Event{At: 19*time.Second + 900*time.Millisecond, Body: history.Probe{Stream: history.StreamICMP, RTT: 1, By: "node2"}})
+		}, "neighbour entry leads to node2", history.Fail},
+		{"cut short", scene.Expect{}, func(all *[]history.Event) { *all = (*all)[:5] }, "not carried out to its end", history.Inconclusive},
+	} {
+		got := scene.Judge(scene.Scene{Expect: c.expect}, "2.2.7", told(c.spoil))
+		if got.Verdict != c.as || (c.want == "") != (len(got.Findings) == 0) || len(got.Findings) > 1 ||
+			c.want != "" && !strings.Contains(got.Findings[0].Text, c.want) {
+			t.Errorf("%s: %+v, want %s: %s", c.name, got, c.as, c.want)
+		}
+	}
+}
+
+func TestKnown(t *testing.T) {
+	s := scene.Scene{
+		Expect: scene.Expect{None: &scene.Span{AtMost: duration(time.Second)}},
+		Known:  []scene.Known{{Subject: "keepalived", Version: "2.2", Expectation: "none", Reason: "it waits"}},
+	}
+	if got := scene.Judge(s, "2.2.7", told(nil)); got.Verdict != history.Pass || len(got.Skipped) != 1 || !strings.HasPrefix(got.Skipped[0].Reason, "known: ") {
+		t.Errorf("%+v", got)
+	}
+	if got := scene.Judge(s, "2.4.0", told(nil)); got.Verdict != history.Fail {
+		t.Errorf("%+v", got)
+	}
+	s.Expect.None = nil
+	if got := scene.Judge(s, "2.2.7", told(nil)); got.Verdict != history.Pass || !strings.HasPrefix(got.Skipped[0].Reason, "holds, though") {
+		t.Errorf("%+v", got)
+	}
+}
