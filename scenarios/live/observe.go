@@ -116,7 +116,7 @@ func (w *World) macs() map[string]string {
 // startClient starts the client's probes, as a process in its host.
 func (w *World) startClient() error {
 	o := probe.ClientOptions{
-		Host: clientName, VIP: w.plan.Cluster.VIPs[0].Addr(),
+		Host: w.cluster.Client.Name, VIP: w.plan.Cluster.VIPs[0].Addr(),
 		ICMPPeriod: w.plan.Periods.ICMP, HTTPPeriod: w.plan.Periods.HTTP, Timeout: probeTimeout,
 		Origin: w.clock.Origin(), MACs: w.macs(), Bodies: map[string]string{},
 	}
@@ -127,7 +127,7 @@ func (w *World) startClient() error {
 	if err != nil {
 		return err
 	}
-	machine, err := w.lab.Host(clientName).Machine()
+	machine, err := w.lab.Host(w.cluster.Client.Name).Machine()
 	if err != nil {
 		return err
 	}
