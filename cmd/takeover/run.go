@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"takeover/scenarios/catalog"
+	"takeover/scenarios/history"
+	"takeover/scenarios/live"
+	"takeover/scenarios/scene"
+	"takeover/topology/file"
+)
+
+// runFlags are the flags of the run command.
+type runFlags struct {
+	subjects []string
+	seed     uint64
+	out      string
+	format   string
+	parallel int
+	pcap     bool
+	list     bool
+	all      bool
+	vipd     string
+	nginx    string
+}
+
+func newRun() *cobra.Command {
+	var f runFlags
+	command := &cobra.Command{
+		Use:   "run NAME|FILE.scenario.yaml...",
+		Short: "Play scenarios: faults on a schedule, and what must hold",
+		Long: "Run stands up each scenario's topology, waits until it has settled, plays the\n" +
+			"schedule of faults, undoes them all, and judges what was expected. A name without\n" +
+			"a slash or a dot is a scenario that ships with the program: see --list.",
+		Example: "  takeover run --list\n" +
+			"  takeover run link-loss --subject keepalived\n" +
+			"  takeover run own.scenario.yaml --seed 7 --out result",
+		RunE: func(command *cobra.Command, args []string) error {
+			if !command.Flags().Changed("seed") {
+				f.seed = randomSeed()
+			}
+			if f.list {
+				return listScenes(command.OutOrStdout())
+			}
+			return f.run(command, args)
+		},
+		ValidArgs: catalog.Scenes(),
+	}
+	flags := command.Flags()
+	flags.StringSliceVar(&f.subjects, "subject", nil, "daemons under test (default those that the scenario names)")
+	flags.Uint64Var(&f.seed, "seed", 0, "what is drawn is drawn from it (default random)")
+	flags.StringVar(&f.out, "out", "", "directory of the run (default runs/DATE-TIME)")
+	flags.StringVar(&f.format, "format", formatText, "result on standard output: text or json")
+	flags.IntVar(&f.parallel, "parallel", live.DefaultParallel(), "trials at the same time")
+	flags.BoolVar(&f.pcap, "pcap", false, "keep every frame of every port in capture.pcapng")
+	flags.BoolVar(&f.list, "list", false, "list the scenarios that ship with the program")
+	flags.BoolVar(&f.all, "all", false, "play all that ship with the program")
+	flags.StringVar(&f.vipd, "vipd", "", "the vipd program (default beside this one, then PATH)")
+	flags.StringVar(&f.nginx, "nginx", "", "the nginx program, or none for the built-in server (default PATH)")
+	return command
+}
+
+func listScenes(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, name := range catalog.Scenes() {
+		s, err := catalog.Scene(name)
+		if err != nil {
+			return couldNotRun(err)
+		}
+		fmt.Fprintf(w, "%s\t%s\n", name, s.Summary)
+	}
+	return w.Flush()
+}
+
+// readScene reads a file, or the shipped scenario of that name.
+func readScene(name string) (scene.Scene, error) {
+	if !strings.ContainsAny(name, "./") {
+		return catalog.Scene(name)
+	}
+	return scene.Read(name)
+}
+
+// sceneTrial is a scenario with a subject.
+type sceneTrial struct {
+	Name      string            `json:"name"` // its directory
+	Scenario  string            `json:"scenario"`
+	Subject   string            `json:"subject"`
+	Error     string            `json:"error,omitempty"`
+	Judgement history.Judgement `json:"judgement"`
+	plan      live.ScenePlan
+	version   string
+	err       error
+}
+
+// trials checks everything that the user gave before anything is built.
+func (f *runFlags) trials(names []string) ([]*sceneTrial, error) {
+	switch {
+	case f.parallel < 1 || f.parallel > 100:
+		return nil, usage(fmt.Errorf("--parallel %d: from 1 to 100", f.parallel))
+	case f.format != formatText && f.format != formatJSON:
+		return nil, usage(fmt.Errorf("--format %q: text or json", f.format))
+	case f.all:
+		names = append(slices.Clone(catalog.Scenes()), names...)
+	case len(names) == 0:
+		return nil, usage(hinted(errors.New("run: name a scenario"), "takeover run --list names those that ship with the program"))
+	}
+	if duplicate(names) != "" {
+		return nil, usage(fmt.Errorf("%s is named twice", duplicate(names)))
+	}
+	programs, err := live.FindPrograms(f.vipd, f.nginx)
+	if err != nil {
+		return nil, couldNotRun(err)
+	}
+	version := subjectVersion(programs)
+	var all []*sceneTrial
+	for _, name := range names {
+		s, err := readScene(name)
+		if err != nil {
+			return nil, sceneError(name, err)
+		}
+		spec, err := readTopology(s.Topology)
+		if err != nil {
+			return nil, topologyError(s.Topology, err)
+		}
+		subjects := s.Subjects
+		if f.subjects != nil {
+			subjects = f.subjects
+		}
+		for _, subject := range subjects {
+			t := &sceneTrial{Name: s.Name + "-" + subject, Scenario: s.Name, Subject: subject, version: version(subject)}
+			t.plan = live.ScenePlan{Scene: s, Seed: f.seed, Stand: live.StandPlan{Spec: spec, Subject: subject, Programs: programs, Pcap: f.pcap}}
+			if err := t.plan.Validate(); errors.Is(err, live.ErrNotInstalled) {
+				return nil, couldNotRun(err)
+			} else if err != nil {
+				return nil, usage(fmt.Errorf("%s: %w", name, err))
+			}
+			if slices.ContainsFunc(all, func(other *sceneTrial) bool { return other.Name == t.Name }) {
+				return nil, usage(fmt.Errorf("there are two scenarios %s with %s", s.Name, subject))
+			}
+			all = append(all, t)
+		}
+	}
+	return all, nil
+}
+
+// sceneError shows what is wrong with a scenario file.
+func sceneError(name string, err error) error {
+	if problems, ok := errors.AsType[*file.Problems](err); ok {
+		return usage(errors.New(strings.TrimSpace(problems.Pretty())))
+	}
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		err = fmt.Errorf("%s: %w", name, path.Err)
+	}
+	return usage(err)
+}
+
+// versionNumber is the first number with a dot in what a program says.
+var versionNumber = regexp.MustCompile(`[0-9]+\.[0-9][0-9.]*`)
+
+// subjectVersion returns what tells a subject's version; "" where it has none.
+func subjectVersion(p live.Programs) func(subject string) string {
+	known := map[string]string{}
+	return func(subject string) string {
+		path := map[string]string{"vipd": p.VIPD, "keepalived": p.Keepalived}[subject]
+		if _, asked := known[subject]; !asked && path != "" {
+			known[subject] = versionNumber.FindString(versionOf(path, "--version"))
+		}
+		return known[subject]
+	}
+}
+
+func (f *runFlags) run(command *cobra.Command, names []string) error {
+	trials, err := f.trials(names)
+	if err != nil {
+		return err
+	}
+	directory, err := runDirectory(f.out, time.Now())
+	if err != nil {
+		return couldNotRun(err)
+	}
+	ctx := command.Context()
+	free := make(chan struct{}, f.parallel)
+	var running sync.WaitGroup
+	for _, t := range trials {
+		free <- struct{}{}
+		running.Go(func() {
+			t.carryOut(ctx, filepath.Join(directory, t.Name))
+			<-free
+		})
+	}
+	running.Wait()
+	record, err := json.MarshalIndent(map[string]any{"seed": f.seed, "command_line": os.Args, "trials": trials}, "", "  ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(directory, "report.json"), append(record, '\n'), 0o644)
+	}
+	if err != nil {
+		return couldNotRun(err)
+	}
+	return f.conclude(trials, record, directory, command.OutOrStdout())
+}
+
+// carryOut runs the trial and judges its history.
+func (t *sceneTrial) carryOut(ctx context.Context, directory string) {
+	t.Judgement = history.Judgement{Verdict: history.Inconclusive, Findings: []history.Finding{}}
+	if t.err = ctx.Err(); t.err == nil {
+		var trial *live.Trial
+		if trial, t.err = live.StartScene(t.plan, directory, func(live.Progress) {}); t.err == nil {
+			t.err = trial.Wait(ctx)
+			trial.End()
+		}
+	}
+	if t.err != nil {
+		t.Error = t.err.Error()
+		return
+	}
+	var stored *os.File
+	if stored, t.err = os.Open(filepath.Join(directory, live.HistoryFile)); t.err != nil {
+		t.Error = t.err.Error()
+		return
+	}
+	defer stored.Close()
+	var events []history.Event
+	if events, t.err = history.Read(stored); t.err != nil {
+		t.Error = t.err.Error()
+		return
+	}
+	t.Judgement = scene.Judge(t.plan.Scene, t.version, events)
+}
+
+// conclude prints the result and turns it into the exit code.
+func (f *runFlags) conclude(trials []*sceneTrial, record []byte, directory string, out io.Writer) error {
+	var verdicts []history.Verdict
+	var errs []error
+	for _, t := range trials {
+		verdicts = append(verdicts, t.Judgement.Verdict)
+		if t.err != nil {
+			errs = append(errs, fmt.Errorf("trial %s: %w", t.Name, t.err))
+		}
+	}
+	if f.format == formatJSON {
+		fmt.Fprintf(out, "%s\n", record)
+	} else {
+		printScenes(out, trials)
+		fmt.Fprintf(out, "\nseed %d, run directory: %s\n", f.seed, directory)
+	}
+	switch verdict := history.Combine(verdicts); {
+	case len(errs) > 0:
+		return couldNotRun(errors.Join(errs...))
+	case verdict != history.Pass:
+		return exitError{code: exitCode(verdict)}
+	}
+	return nil
+}
+
+func printScenes(out io.Writer, trials []*sceneTrial) {
+	for _, t := range trials {
+		word := string(t.Judgement.Verdict)
+		if t.err != nil {
+			word = "not run"
+		}
+		fmt.Fprintf(out, "%-12s  %-24s  %s\n", word, t.Scenario, strings.TrimSpace(t.Subject+" "+t.version))
+		for _, finding := range t.Judgement.Findings {
+			fmt.Fprintf(out, "    %s: %s\n", finding.Check, finding.Text)
+		}
+		for _, skip := range t.Judgement.Skipped {
+			fmt.Fprintf(out, "    %s: %s\n", skip.Check, skip.Reason)
+		}
+	}
+}
