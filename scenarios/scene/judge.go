@@ -82,7 +82,7 @@ func newJudge(s Scene, events []history.Event) (*judge, error) {
 // delay of the machine excuses.
 func (j *judge) fail(name string, beyond time.Duration, events []int, format string, args ...any) {
 	f := history.Finding{Check: name, Verdict: history.Fail, Text: fmt.Sprintf(format, args...), Events: append([]int{}, events...)}
-	if still := j.standstill(); beyond > 0 && still >= beyond {
+	if still := j.standstill(beyond); beyond > 0 && still >= beyond {
 		f.Verdict = history.Inconclusive
 		f.Text += fmt.Sprintf("; the machine stood still for %s", round(still))
 	}
@@ -90,11 +90,11 @@ func (j *judge) fail(name string, beyond time.Duration, events []int, format str
 }
 
 // standstill is for how long the machine stood still, in all, by the delays
-// beyond half of what a bound may be off.
-func (j *judge) standstill() time.Duration {
+// that matter beside a time: beyond half of it, and of what a bound may be off.
+func (j *judge) standstill(beside time.Duration) time.Duration {
 	var sum time.Duration
 	for _, c := range j.canaries {
-		if j.window.Contains(c.At) && c.Body.Delay() > check.ResidualMax/2 {
+		if j.window.Contains(c.At) && c.Body.Delay() > min(beside, check.ResidualMax)/2 {
 			sum += c.Body.Delay()
 		}
 	}
@@ -155,7 +155,7 @@ func (j *judge) failover() {
 		case e.By == Nobody:
 			j.fail(checkFailover, 0, []int{j.first.ID, h.Event}, "%s took over %s after the fault, expected is nobody", who, round(took))
 		case e.By != "" && e.By != who:
-			j.fail(checkFailover, 0, []int{j.first.ID, h.Event}, "%s took over, expected is %s", who, e.By)
+			j.fail(checkFailover, j.apart(who, e.By), []int{j.first.ID, h.Event}, "%s took over, expected is %s", who, e.By)
 		case e.Within > 0 && took > time.Duration(e.Within):
 			j.fail(checkFailover, took-time.Duration(e.Within), []int{j.first.ID, h.Event}, "%s took over after %s, expected is within %s", who, round(took), e.Within)
 		}
@@ -164,6 +164,17 @@ func (j *judge) failover() {
 	if e.By != Nobody {
 		j.fail(checkFailover, 0, []int{j.first.ID}, "nobody took over")
 	}
+}
+
+// apart is how far apart the timers of two nodes are: a machine that stands still
+// for longer lets the wrong one win. 0: one of them is no node.
+func (j *judge) apart(one, other string) time.Duration {
+	c := j.course.Trial.Cluster
+	a, b := c.Node(one), c.Node(other)
+	if a.Name == "" || b.Name == "" {
+		return 0
+	}
+	return (c.SkewTime(a.Priority, c.AdvertInterval) - c.SkewTime(b.Priority, c.AdvertInterval)).Abs()
 }
 
 // longest is the longest stretch for which the number of owners fits.
