@@ -33,7 +33,15 @@ type ScenePlan struct {
 
 // Validate says whether the plan can be carried out at all.
 func (p ScenePlan) Validate() error {
-	_, clusters, err := p.Stand.arrange()
+	if _, _, err := p.Stand.arrange(); err != nil {
+		return err
+	}
+	return p.ValidateScene()
+}
+
+// ValidateScene is Validate without the question whether all programs are there.
+func (p ScenePlan) ValidateScene() error {
+	clusters, err := ReadTopology(p.Stand.Spec)
 	switch {
 	case err != nil:
 		return err
@@ -158,6 +166,9 @@ func (w *World) play(ctx context.Context, plan ScenePlan) error {
 	if err := w.settle(ctx); err != nil {
 		return err
 	}
+	if err := w.awaitOwner(ctx, answered, &answering{log: w.log}, 0, ""); err != nil {
+		return err
+	}
 	w.beSettled()
 	w.phase(history.PhaseSettled)
 	begin := w.clock.Now()
@@ -262,19 +273,48 @@ const (
 	endSlack = 4 * time.Second
 )
 
-// awaitEnd waits until who is to be Active in the end has been that alone for a
-// while, or nobody, or whoever it is where that is not said, will be. A cluster
-// that does not get there is an observation, not an error.
+// answered is how long the settled cluster may take to answer the client.
+const answered = 5 * time.Second
+
+// answering is who last answered an echo request.
+type answering struct {
+	log  *history.Log
+	read int
+	by   string
+	sent time.Duration
+}
+
+func (a *answering) update() {
+	for _, event := range a.log.Since(a.read) {
+		a.read = event.ID
+		if p, ok := event.Body.(history.Probe); ok && p.Stream == history.StreamICMP && !p.Lost() && event.At >= a.sent {
+			a.by, a.sent = p.By, event.At
+		}
+	}
+}
+
+// awaitEnd waits until who is to be Active in the end, or whoever will be where
+// that is not said, has been that alone for a while and is who answers.
 func (w *World) awaitEnd(ctx context.Context, active string) error {
-	begin := w.clock.Now()
-	bound := w.cluster.LongestDownInterval() + w.cluster.LongestCheck() + endSlack
+	timers := w.cluster.LongestDownInterval() + w.cluster.LongestCheck()
 	least := endStands
 	if active == "" { // a node that preempts may be about to
-		least = bound - endSlack + endStands
+		least += timers
 	}
+	return w.awaitOwner(ctx, timers+max(endSlack, w.plan.Cluster.AnnounceDelay+endStands), &answering{log: w.log}, least, active)
+}
+
+// awaitOwner waits until a node, or one of that name, alone has the address for
+// so long and answers for it. A cluster that does not get there within the bound
+// is an observation, not an error.
+func (w *World) awaitOwner(ctx context.Context, bound time.Duration, a *answering, least time.Duration, active string) error {
+	begin := w.clock.Now()
 	err := w.Await(ctx, begin+bound, func() bool {
+		a.update()
 		holders, since := w.picture.holders(w.cluster.VIPs[0])
-		return len(holders) == 1 && (active == "" || holders[0] == active) && w.clock.Now()-max(begin, since) >= least
+		now := w.clock.Now()
+		return len(holders) == 1 && (active == "" || holders[0] == active) && now-max(begin, since) >= least &&
+			a.by == holders[0] && now-a.sent < endStands/4
 	})
 	if errors.Is(err, scenarios.ErrDeadline) {
 		return nil
