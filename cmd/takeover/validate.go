@@ -10,35 +10,46 @@ import (
 	"github.com/spf13/cobra"
 
 	"takeover/scenarios/live"
+	"takeover/scenarios/scene"
 	"takeover/topology"
 	"takeover/topology/file"
 )
 
 func newValidate() *cobra.Command {
-	var schema bool
+	var schema string
 	command := &cobra.Command{
-		Use:   "validate FILE.lab.yaml...",
-		Short: "Check topology files",
+		Use:   "validate FILE.lab.yaml|FILE.scenario.yaml...",
+		Short: "Check topology and scenario files",
 		Long: "Validate reads topology files and the keepalived.conf files that they name, and\n" +
-			"prints everything that is wrong with them, with line and column. A name without\n" +
-			"a slash or a dot is a topology that ships with the program:\n\n" + shippedList(),
+			"scenario files with their topologies, and prints everything that is wrong with\n" +
+			"them, with line and column. A name without a slash or a dot is a topology that\n" +
+			"ships with the program:\n\n" + shippedList(),
 		Example: "  takeover validate failover\n" +
-			"  takeover validate --schema > lab.schema.json",
+			"  takeover validate --schema > lab.schema.json\n" +
+			"  takeover validate --schema=scenario > scenario.schema.json",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 && !schema {
+			if len(args) == 0 && schema == "" {
 				return errors.New("validate: name a file, or give --schema")
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			if schema {
+			switch schema {
+			case "":
+			case "lab":
 				_, err := c.OutOrStdout().Write(file.Schema())
 				return err
+			case "scenario":
+				_, err := c.OutOrStdout().Write(scene.Schema())
+				return err
+			default:
+				return usage(fmt.Errorf("--schema %q: lab or scenario", schema))
 			}
 			return validateAll(c.OutOrStdout(), c.ErrOrStderr(), args)
 		},
 	}
-	command.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of topology files")
+	command.Flags().StringVar(&schema, "schema", "", "print the JSON Schema of a kind of files: lab or scenario")
+	command.Flags().Lookup("schema").NoOptDefVal = "lab"
 	return command
 }
 
@@ -66,12 +77,9 @@ func readTopology(name string) (topology.Spec, error) {
 func validateAll(out, errs io.Writer, names []string) error {
 	bad := 0
 	for _, name := range names {
-		spec, err := readTopology(name)
+		about, err := validateFile(name)
 		if err == nil {
-			_, err = live.ReadTopology(spec)
-		}
-		if err == nil {
-			fmt.Fprintf(out, "%s: ok: %s\n", name, census(spec))
+			fmt.Fprintf(out, "%s: ok: %s\n", name, about)
 			continue
 		}
 		bad++
@@ -88,6 +96,28 @@ func validateAll(out, errs io.Writer, names []string) error {
 		return usage(fmt.Errorf("%d of %s can't be used", bad, counted(len(names), "file")))
 	}
 	return nil
+}
+
+// validateFile reads a file and says what is in it.
+func validateFile(name string) (about string, err error) {
+	if strings.HasSuffix(name, scene.Suffix) {
+		s, err := scene.Read(name)
+		if err != nil {
+			return "", err
+		}
+		spec, err := readTopology(s.Topology)
+		if err != nil {
+			return "", err
+		}
+		plan := live.ScenePlan{Scene: s, Stand: live.StandPlan{Spec: spec}}
+		return counted(len(s.Schedule), "step") + " on " + spec.Name, plan.ValidateScene()
+	}
+	spec, err := readTopology(name)
+	if err != nil {
+		return "", err
+	}
+	_, err = live.ReadTopology(spec)
+	return census(spec), err
 }
 
 func census(spec topology.Spec) string {
