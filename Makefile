@@ -43,6 +43,10 @@ test: setup build ## run all tests, the live ones too (TESTFLAGS='-run Name')
 	$(GOTEST) -count=1 -p 2 -timeout 15m -short $(TESTFLAGS) ./...
 	go test -count=1 -p 1 -timeout 15m $(TESTFLAGS) $(LIVE)
 
+.PHONY: catalogue
+catalogue: setup build ## play all scenarios that ship with every subject (ARGS='--seed 1')
+	bin/takeover run --all $(ARGS)
+
 .PHONY: interop
 interop: setup ## run every cluster of vipd, keepalived and FRR (make test runs a part)
 	go test -count=1 -timeout 60m -v ./scenarios/suite -args -ginkgo.label-filter=interop -interop
