@@ -74,16 +74,14 @@ func (r *reader) problem(at file.Position, format string, args ...any) {
 
 // place finds what a path names, or what is around it.
 func (r *reader) place(path []any) file.Position {
-	for n := len(path); n > 0; n-- {
-		key := ""
-		for _, part := range path[:n] {
-			key += fmt.Sprintf("/%v", part)
-		}
+	key, found := "", file.Position{Line: 1, Column: 1}
+	for _, part := range path {
+		key = fmt.Sprintf("%s/%v", key, part)
 		if at, known := r.places[key]; known {
-			return at
+			found = at
 		}
 	}
-	return file.Position{Line: 1, Column: 1}
+	return found
 }
 
 // syntaxAt is where the parser's messages say that something is.

@@ -38,7 +38,7 @@ func TestReads(t *testing.T) {
 
 func TestEveryProblemHasItsPlace(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
-		{"summary:", "sumary:", `t.scenario.yaml:1:1: unknown key "sumary" (did you mean "summary"?)`},
+		{"summary:", "name: x\nsummery:", `t.scenario.yaml:2:1: unknown key "summery" (did you mean "summary"?)`},
 		{"fault: link-loss", "fault: link-los", `6:12: unknown fault "link-los" (did you mean "link-loss"?)`},
 		{"every=2", "every=x", `8:32: fault traffic-dropped: every: "x" is no whole number`},
 		{"at: 1s", "at: 1", `4:9: at: "1" is no duration`},
