@@ -272,7 +272,7 @@ func printScenes(out io.Writer, trials []*sceneTrial) {
 		if t.err != nil {
 			word = "not run"
 		}
-		fmt.Fprintf(out, "%-12s  %-24s  %s\n", word, t.Scenario, strings.TrimSpace(t.Subject+" "+t.version))
+		fmt.Fprintf(out, "%-12s  %-34s  %s\n", word, t.Scenario, strings.TrimSpace(t.Subject+" "+t.version))
 		for _, finding := range t.Judgement.Findings {
 			fmt.Fprintf(out, "    %s: %s\n", finding.Check, finding.Text)
 		}
