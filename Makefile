@@ -44,8 +44,8 @@ test: setup build ## run all tests, the live ones too (TESTFLAGS='-run Name')
 	go test -count=1 -p 1 -timeout 15m $(TESTFLAGS) $(LIVE)
 
 .PHONY: catalogue
-catalogue: setup build ## play all scenarios that ship with every subject (ARGS='--seed 1')
-	bin/takeover run --all $(ARGS)
+catalogue: setup ## play all scenarios that ship with every subject (make test plays a few)
+	go test -count=$(COUNT) -timeout 60m -v ./scenarios/suite -args -ginkgo.label-filter=catalogue -catalogue
 
 .PHONY: interop
 interop: setup ## run every cluster of vipd, keepalived and FRR (make test runs a part)
