@@ -45,7 +45,7 @@ test: setup build ## run all tests, the live ones too (TESTFLAGS='-run Name')
 
 .PHONY: catalogue
 catalogue: setup ## play all scenarios that ship with every subject (make test plays a few)
-	go test -count=$(COUNT) -timeout 60m -v ./scenarios/suite -args -ginkgo.label-filter=catalogue -catalogue
+	go test -count=1 -timeout 60m -v ./scenarios/suite -args -ginkgo.label-filter=catalogue -catalogue
 
 .PHONY: interop
 interop: setup ## run every cluster of vipd, keepalived and FRR (make test runs a part)
