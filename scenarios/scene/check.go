@@ -42,6 +42,7 @@ func (s Scene) Problems() []Problem {
 	c.period("http", s.Load.HTTP, time.Millisecond)
 	for i, step := range s.Schedule {
 		c.step(i, step)
+		c.wrong(s.Length > 0 && step.At+step.For > s.Length, at("schedule", i), "it is not over within the length %s", s.Length)
 	}
 	c.expect(s.Expect)
 	for i, known := range s.Known {

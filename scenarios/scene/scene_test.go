@@ -50,6 +50,7 @@ func TestEveryProblemHasItsPlace(t *testing.T) {
 		{"expectation: none", "expectation: non", `"non" is no expectation (did you mean "none"?)`},
 		{"schedule:", "schedule: [", "not YAML"},
 		{"at: 1s", "at: 1s\n    at: 2s", "5:5: "},
+		{"schedule:", "length: 4s\nschedule:", "5:5: it is not over within the length 4s"},
 		{"why: RFC", "why: [RFC]\nname: RFC", "2:6: why: a text or a number is expected"},
 	} {
 		_, err := scene.Parse("t.scenario.yaml", []byte(strings.Replace(small, c.from, c.to, 1)))
