@@ -2,7 +2,8 @@
 // subject under test can't see it.
 //
 // The nftables tree is installed once, before anything is measured;
-// afterwards only the elements of its sets change. `nft list ruleset` in the
+// afterwards only the elements of its sets change. A Cut has a table of its own
+// that is there before it drops anything. `nft list ruleset` in the
 // switch's namespace shows what is in force.
 //
 // It imports nothing of ours.

@@ -68,8 +68,10 @@ func dropVRRP(set *nftables.Set, etherType uint16, protocolAt uint32) []expr.Any
 	}
 }
 
-func (t *Tree) open() (*nftables.Conn, error) {
-	conn, err := nftables.New(nftables.WithNetNSFd(int(t.network.Fd())))
+func (t *Tree) open() (*nftables.Conn, error) { return openIn(t.network) }
+
+func openIn(network ns.NetNS) (*nftables.Conn, error) {
+	conn, err := nftables.New(nftables.WithNetNSFd(int(network.Fd())))
 	if err != nil {
 		return nil, fmt.Errorf("nftables: open it in the switch: %w", err)
 	}
@@ -83,13 +85,11 @@ func (t *Tree) DropVRRP(port string, drop bool) error {
 	if err != nil {
 		return err
 	}
-	key := make([]byte, unix.IFNAMSIZ)
-	copy(key, port)
 	change := conn.SetDeleteElements
 	if drop {
 		change = conn.SetAddElements
 	}
-	if err := change(t.vrrp, []nftables.SetElement{{Key: key}}); err != nil {
+	if err := change(t.vrrp, []nftables.SetElement{{Key: interfaceKey(port)}}); err != nil {
 		return fmt.Errorf("nftables: change set %s: %w", vrrpSetName, err)
 	}
 	if err := conn.Flush(); err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	sandbox.Main(map[string]sandbox.Role{"impair-test": inSandbox})
+	sandbox.Main(map[string]sandbox.Role{"impair-test": inSandbox, "impair-cuts": cutsInSandbox})
 	os.Exit(m.Run())
 }
 
