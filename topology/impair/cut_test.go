@@ -263,7 +263,10 @@ var cuts = []struct {
 	want  string
 }{
 	{
-		"all", impair.Match{}, []impair.Way{{From: "node1", To: "node2"}}, 0,
+		"all",
+		impair.Match{},
+		[]impair.Way{{From: "node1", To: "node2"}},
+		0,
 		" node2 vrrp vrrp6 arp garp na other-na ns ping6 ping bfd dns sync http https big;",
 	},
 	{"to", impair.Match{Protocol: "vrrp"}, []impair.Way{{To: "node3"}}, 0, " node3 vrrp vrrp6;"},
@@ -282,8 +285,10 @@ var cuts = []struct {
 	{"every third", impair.Match{Protocol: "vrrp", Every: 3}, []impair.Way{{To: "node2"}}, 9, " node2 vrrp-3 vrrp6-3;"},
 	{"certain", impair.Match{Protocol: "arp", Probability: 1}, []impair.Way{{To: "node2"}}, 2, " node2 arp garp;"},
 	{
-		"several ways", impair.Match{Protocol: "bfd"},
-		[]impair.Way{{From: "node1", To: "node2"}, {From: "node1", To: "node3"}, {From: "node3"}}, 0, " node2 bfd; node3 bfd;",
+		"several ways",
+		impair.Match{Protocol: "bfd"},
+		[]impair.Way{{From: "node1", To: "node2"}, {From: "node1", To: "node3"}, {From: "node3"}},
+		0, " node2 bfd; node3 bfd;",
 	},
 }
 
