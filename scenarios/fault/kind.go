@@ -25,11 +25,9 @@ type Capability string
 const (
 	NeedNFTables Capability = "nftables"       // for bridges
 	NeedWire     Capability = "wire"           // packet sockets and a relay
-	NeedCgroup   Capability = "cgroup"         // version 2, and the right to make one
 	NeedTmpfs    Capability = "tmpfs"          // with a size
 	NeedTimens   Capability = "time-namespace" // Linux 5.6
 	NeedOwnClock Capability = "own-clock"      // the whole machine is ours
-	NeedSnooping Capability = "igmp-snooping"  // bridges that look at memberships
 	NeedDatapath Capability = "packet-socket"  // frames of any make
 )
 
@@ -168,7 +166,7 @@ var catalogue = []description{
 		nil,
 		func(p *Parameters) { p.Count = orElse(p.Count, 2) },
 	},
-	{CPUQuota, FamilyProcess, "the host's processes get percent of one processor", "no quota", []string{"percent"}, nil, []Capability{NeedCgroup}, nil},
+	{CPUQuota, FamilyProcess, "the host's processes run for percent of the time, in turns of 100 ms", "no quota", []string{"percent"}, nil, nil, nil},
 	{HostFrozen, FamilyProcess, "no process of the host runs", "they go on", nil, nil, nil, nil},
 	{HostCrashed, FamilyProcess, "all processes of the host end at once, its links are silent", "the host starts with what it had", nil, nil, nil, nil},
 	{
@@ -200,9 +198,9 @@ var catalogue = []description{
 	{MTUHole, FamilyLink, "frames beyond size bytes are lost in silence", "all sizes pass", []string{"size"}, nil, []Capability{NeedNFTables}, nil},
 	{MACMoved, FamilyLink, "the switch believes the host's MAC address to be at another port", "learnt anew", nil, []string{"peer"}, nil, nil},
 	{MACForgotten, FamilyLink, "the switch forgets what it learnt of the host", "learnt anew", nil, nil, nil, nil},
-	{MulticastSnooped, FamilyLink, "the switch keeps multicast from ports that did not ask for it", "floods again", nil, nil, []Capability{NeedSnooping}, nil},
+	{MulticastSnooped, FamilyLink, "the switch keeps multicast from the host's ports, as one that snoops and heard no report", "floods again", nil, nil, []Capability{NeedNFTables}, nil},
 
-	{TrafficDropped, FamilyTraffic, "frames are lost", "all pass", nil, with(traffic, choosing), []Capability{NeedWire}, anyTraffic},
+	{TrafficDropped, FamilyTraffic, "frames are lost", "all pass", nil, with(traffic, choosing), []Capability{NeedNFTables}, anyTraffic},
 	{TrafficDelayed, FamilyTraffic, "frames are late", "in time", []string{"delay"}, with(traffic, []string{"jitter"}, choosing), []Capability{NeedWire}, anyTraffic},
 	{
 		TrafficReordered, FamilyTraffic, "frames overtake each other", "in order", nil, with(traffic, choosing, []string{"delay"}),

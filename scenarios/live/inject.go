@@ -52,7 +52,7 @@ func (s *Stand) Apply(_ context.Context, f fault.Fault, host string) (Force, err
 	if s.lab.Host(host) == nil {
 		return fail(errors.New("there is no such host"))
 	}
-	if i := s.inForce(f.Kind, host); i >= 0 {
+	if i := s.inForce(f, host); i >= 0 {
 		return fail(fmt.Errorf("it is in force since %s", s.forces[i].Since))
 	}
 	prepared, err := s.prepare(f, host)
@@ -112,8 +112,13 @@ func (s *Stand) InForce() []Force {
 	return slices.Clone(s.forces)
 }
 
-func (s *Stand) inForce(kind fault.Kind, host string) int {
-	return slices.IndexFunc(s.forces, func(f Force) bool { return f.Fault.Kind == kind && f.Host == host })
+// inForce finds what strikes a host already as f would: a fault of that kind, or
+// of traffic the same one, for those add up.
+func (s *Stand) inForce(f fault.Fault, host string) int {
+	return slices.IndexFunc(s.forces, func(other Force) bool {
+		return other.Host == host && other.Fault.Kind == f.Kind &&
+			(f.Family() != fault.FamilyTraffic || other.Fault.String() == f.String())
+	})
 }
 
 // Inject implements scenarios.World.
@@ -139,9 +144,88 @@ func (s *Stand) prepare(f fault.Fault, host string) (injection, error) {
 		return s.prepareProcess(f, host)
 	case fault.FamilyLink, fault.FamilyTraffic:
 		return s.prepareLink(f, host)
-	case fault.FamilyAddress, fault.FamilyTime, fault.FamilyInterface:
-		return injection{}, ErrNotBuilt
+	case fault.FamilyAddress:
+		return s.prepareAddress(f, host)
+	case fault.FamilyTime:
+		return s.prepareTime(f, host)
+	case fault.FamilyInterface:
+		return s.prepareInterface(f, host)
 	default:
 		return injection{}, ErrNotBuilt
 	}
+}
+
+// nothing is an undo where nothing is left to undo.
+func nothing() error { return nil }
+
+// going is what a fault does by itself as long as it is in force.
+type going struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error // to be read when ended is closed
+}
+
+// goOn begins it; f returns when its context ends.
+func goOn(f func(ctx context.Context) error) *going {
+	ctx, cancel := context.WithCancel(context.Background())
+	g := &going{cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(g.ended)
+		g.err = f(ctx)
+	}()
+	return g
+}
+
+// passes waits; false when the context ended before.
+func passes(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// later calls f when so much time has passed, unless it ends before.
+func later(wait time.Duration, f func() error) *going {
+	return goOn(func(ctx context.Context) error {
+		if !passes(ctx, wait) {
+			return nil
+		}
+		return f()
+	})
+}
+
+// times calls f so many times, once a period; 0: until the end. The first was
+// before.
+func times(count int, period time.Duration, f func() error) *going {
+	return goOn(func(ctx context.Context) error {
+		for n := 1; (count == 0 || n < count) && passes(ctx, period); n++ {
+			if err := f(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// wait waits until it ends by itself, and returns what failed.
+func (g *going) wait() error {
+	if g == nil {
+		return nil
+	}
+	<-g.ended
+	return g.err
+}
+
+// end ends it, waits, and returns what failed. A nil one never began.
+func (g *going) end() error {
+	if g == nil {
+		return nil
+	}
+	g.cancel()
+	<-g.ended
+	return g.err
 }

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,21 +15,50 @@ import (
 
 // prepareProcess makes the faults of processes.
 func (s *Stand) prepareProcess(f fault.Fault, host string) (injection, error) {
-	if f.Kind == fault.NginxKilled {
+	switch f.Kind { //nolint:exhaustive // the rest is the daemon's
+	case fault.NginxKilled:
 		return s.prepareWeb(host)
+	case fault.WebFails:
+		return s.prepareWrongWeb(f, host)
+	case fault.ProcessKilled:
+		return s.prepareSignal(f, host)
+	case fault.ProcessPaused:
+		return s.preparePause(s.named(host, f.Process), host)
+	case fault.DiskFull:
+		return s.prepareFullDisk(f, host)
+	case fault.CPUHogs:
+		return s.prepareHogs(f, host)
+	case fault.CPUQuota:
+		return s.prepareQuota(f, host)
+	case fault.HostFrozen:
+		return s.preparePause(everything, host)
+	case fault.HostCrashed, fault.HostRebooted:
+		return s.prepareCrash(f, host), nil
 	}
 	v := s.daemon(host)
 	if v == nil {
 		return injection{}, errors.New("it has no VRRP daemon")
 	}
+	return s.prepareDaemon(f, v)
+}
+
+// prepareDaemon makes the faults of the VRRP daemon.
+func (s *Stand) prepareDaemon(f fault.Fault, v *service) (injection, error) {
 	restart := func() error { return v.restart(s) }
-	switch f.Kind { //nolint:exhaustive // the rest is not built yet
+	switch f.Kind { //nolint:exhaustive // of other processes and families
 	case fault.DaemonStopped:
 		daemon := v.expect()
 		return injection{
-			func() error { return unix.Kill(daemon.PID, unix.SIGTERM) },
+			func() error { return terminate(daemon) },
 			func() error { return errors.Join(awaitEnd(daemon), restart()) },
 		}, nil
+	case fault.DaemonRestarted:
+		daemon := v.expect()
+		var restarting *going
+		return injection{func() error {
+			restarting = goOn(func(context.Context) error { return errors.Join(awaitEnd(daemon), restart()) })
+			return terminate(daemon)
+		}, func() error { return restarting.wait() }}, nil
 	case fault.DaemonKilled:
 		v.expect()
 		return injection{v.kill(v.owns), restart}, nil
@@ -43,9 +73,23 @@ func (s *Stand) prepareProcess(f fault.Fault, host string) (injection, error) {
 			v.signal((*sandbox.Host).StopAll, v.owns),
 			v.signal((*sandbox.Host).ContinueAll, v.owns),
 		}, nil
+	case fault.ScriptFails:
+		return s.prepareScript(f, v)
+	case fault.FilesLimited:
+		return v.prepareLimit(unix.RLIMIT_NOFILE, uint64(f.Count))
+	case fault.MemoryLimited:
+		return v.prepareLimit(unix.RLIMIT_AS, uint64(f.Size))
 	default:
 		return injection{}, ErrNotBuilt
 	}
+}
+
+// terminate tells a process to end.
+func terminate(p *sandbox.Process) error {
+	if err := unix.Kill(p.PID, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	return nil
 }
 
 func (s *Stand) prepareWeb(host string) (injection, error) {
@@ -55,29 +99,6 @@ func (s *Stand) prepareWeb(host string) (injection, error) {
 	}
 	v.expect()
 	return injection{v.kill(v.owns), func() error { return v.restart(s) }}, nil
-}
-
-// prepareLink makes the faults of links and traffic.
-func (s *Stand) prepareLink(f fault.Fault, host string) (injection, error) {
-	links := s.lab.Host(host).Links
-	if len(links) == 0 {
-		return injection{}, errors.New("it has no link")
-	}
-	port := links[0].Port
-	switch f.Kind { //nolint:exhaustive // the rest is not built yet
-	case fault.AdvertsDropped:
-		return injection{
-			func() error { return s.drops.DropVRRP(port, true) },
-			func() error { return s.drops.DropVRRP(port, false) },
-		}, nil
-	case fault.LinkLoss:
-		return injection{
-			func() error { return s.lab.SetPort(port, false) },
-			func() error { return s.lab.SetPort(port, true) },
-		}, nil
-	default:
-		return injection{}, ErrNotBuilt
-	}
 }
 
 // kill ends all processes that match, at once; there must be one.
@@ -126,18 +147,41 @@ func awaitEnd(p *sandbox.Process) error {
 	}
 }
 
+// dyingBound is how long processes may take to be gone after the first of them
+// is: those that were killed with it are there for a moment, those that live on
+// without it stay.
+const dyingBound = time.Second
+
 // restart starts the program again unless it came back by itself.
 func (v *service) restart(s *Stand) error {
 	machine, err := v.host.Machine()
 	if err != nil {
 		return err
 	}
-	all, err := machine.Processes()
-	if err != nil {
-		return err
+	for end := time.Now().Add(dyingBound); ; time.Sleep(askRest) {
+		all, err := machine.Processes()
+		if err != nil {
+			return err
+		}
+		switch {
+		case !slices.ContainsFunc(all, v.owns):
+			return v.start(s)
+		case v.runs() || time.Now().After(end):
+			return nil
+		}
 	}
-	if slices.ContainsFunc(all, v.owns) {
-		return nil
+}
+
+// runs says whether the service's first process has not ended.
+func (v *service) runs() bool {
+	process := v.running()
+	if process == nil {
+		return false
 	}
-	return v.start(s)
+	select {
+	case <-process.Done():
+		return false
+	default:
+		return true
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"takeover/scenarios/history"
 	"takeover/scenarios/probe"
@@ -30,8 +31,9 @@ type serviceFiles struct {
 // service is a process of the topology in its host, and what runs of it now.
 type service struct {
 	arrangement
-	host  *lab.Host
-	files serviceFiles
+	host   *lab.Host
+	files  serviceFiles
+	offset time.Duration // of its clocks
 
 	mu       sync.Mutex
 	process  *sandbox.Process
@@ -87,6 +89,9 @@ func (v *service) start(s *Stand) error {
 		}
 		defer writer.Close()
 		command.Output = writer
+	}
+	if v.offset != 0 {
+		command.Path, command.Args = shifted(v.offset, command.Path, command.Args)
 	}
 	process, err := machine.Start(command)
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"takeover/topology"
@@ -23,9 +22,9 @@ import (
 // configure gives a host, whose links are there, what its Spec says of its
 // network: addresses, routes, sysctls and source NAT.
 func (h *Host) configure() error {
-	handle, err := netlink.NewHandleAt(netns.NsHandle(h.Network.Fd()), unix.NETLINK_ROUTE)
+	handle, err := h.Open()
 	if err != nil {
-		return fmt.Errorf("host %s: open rtnetlink: %w", h.Spec.Name, err)
+		return err
 	}
 	defer handle.Close()
 	devices := map[string]int{}
@@ -78,20 +77,25 @@ func addRoute(handle *netlink.Handle, route topology.Route, devices map[string]i
 	return handle.RouteAdd(made)
 }
 
+// setSysctls sets them, in their order.
+func (h *Host) setSysctls() error {
+	if len(h.Spec.Sysctls) == 0 {
+		return nil
+	}
+	return h.Network.Do(func(ns.NetNS) error {
+		for _, s := range h.Spec.Sysctls {
+			if err := os.WriteFile(sysctlPath(s.Name), []byte(s.Value), 0); err != nil {
+				return fmt.Errorf("host %s: sysctl %s=%s: %w", h.Spec.Name, s.Name, s.Value, err)
+			}
+		}
+		return nil
+	})
+}
+
 // configureKernel sets the sysctls and the source NAT.
 func (h *Host) configureKernel() error {
-	if len(h.Spec.Sysctls) > 0 {
-		err := h.Network.Do(func(ns.NetNS) error {
-			for _, s := range h.Spec.Sysctls {
-				if err := os.WriteFile(sysctlPath(s.Name), []byte(s.Value), 0); err != nil {
-					return fmt.Errorf("host %s: sysctl %s=%s: %w", h.Spec.Name, s.Name, s.Value, err)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	if err := h.setSysctls(); err != nil {
+		return err
 	}
 	if len(h.Spec.Masquerade) == 0 {
 		return nil

@@ -161,12 +161,17 @@ func (h *Host) StopAll(match func(Info) bool) ([]Info, error) {
 
 // ContinueAll lets all processes that match go on, with SIGCONT.
 func (h *Host) ContinueAll(match func(Info) bool) ([]Info, error) {
+	return h.SignalAll(match, unix.SIGCONT)
+}
+
+// SignalAll sends a signal to all processes that match, one after another.
+func (h *Host) SignalAll(match func(Info) bool, signal unix.Signal) ([]Info, error) {
 	all, err := h.Processes()
 	if err != nil {
 		return nil, err
 	}
 	matching := slices.DeleteFunc(all, func(i Info) bool { return !match(i) })
-	return matching, h.signalAll(matching, unix.SIGCONT)
+	return matching, h.signalAll(matching, signal)
 }
 
 func (h *Host) signalAll(processes []Info, signal unix.Signal) error {
