@@ -29,7 +29,7 @@ func Roles() map[string]sandbox.Role {
 	return map[string]sandbox.Role{
 		trialRole: runInside, standRole: runStand, calibrationRole: runCalibration,
 		probeRole: runProbe, webRole: serveWeb, puppetRole: runPuppet,
-		sceneRole: runScene,
+		sceneRole:    runScene,
 		wrongWebRole: serveWrongly, hogRole: hog, mountRole: runMount,
 	}
 }
