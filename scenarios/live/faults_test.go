@@ -94,7 +94,7 @@ func TestLiveFaults(t *testing.T) {
 			var out bytes.Buffer
 			directory := t.TempDir()
 			box, err := sandbox.Start(sandbox.Options{
-				Role: faultsRole, Args: []string{part}, Dir: directory, Input: bytes.NewReader(input), Output: &out, Errors: &out,
+				Role: faultsRole, Args: []string{part}, Dir: directory, Input: bytes.NewReader(input), Output: os.Stderr, Errors: os.Stderr,
 			})
 			if errors.Is(err, sandbox.ErrNoPermission) {
 				t.Skip(err)
@@ -219,6 +219,7 @@ func strikeAll(ctx context.Context, s *Stand) {
 			fmt.Printf("FAIL %s: no effect\n", text)
 		case !restored:
 			fmt.Printf("FAIL %s: %s\n", text, difference(before, after))
+			fmt.Println(s.Diagnosis())
 		default:
 			fmt.Printf("ok %s %s\n", text, time.Since(took).Round(time.Millisecond))
 		}

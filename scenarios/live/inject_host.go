@@ -54,43 +54,76 @@ func (s *Stand) mustRun(host, name string, match func(sandbox.Info) bool) error 
 	return nil
 }
 
+// preparePause stops what matches. What stood still before stays so in the end.
 func (s *Stand) preparePause(match func(sandbox.Info) bool, host string) (injection, error) {
 	if err := s.mustRun(host, "of that name", match); err != nil {
 		return injection{}, err
 	}
+	ours := map[int]bool{}
+	stopping := func(info sandbox.Info) bool {
+		if match(info) && !ours[info.PID] && !isStopped(info.PID) {
+			ours[info.PID] = true
+		}
+		return ours[info.PID]
+	}
 	return injection{
-		func() error { return s.reach(host, (*sandbox.Host).StopAll, match) },
-		func() error { return s.reach(host, (*sandbox.Host).ContinueAll, match) },
+		func() error { return s.reach(host, (*sandbox.Host).StopAll, stopping) },
+		func() error {
+			return s.reach(host, (*sandbox.Host).ContinueAll, func(info sandbox.Info) bool { return ours[info.PID] })
+		},
 	}, nil
 }
 
 // prepareSignal sends any signal; what ends of it is started again.
 func (s *Stand) prepareSignal(f fault.Fault, host string) (injection, error) {
 	signal := unix.SignalNum("SIG" + strings.TrimPrefix(f.Signal, "SIG"))
-	if signal == 0 {
+	switch signal { //nolint:exhaustive // the rest goes to the processes as it is
+	case 0:
 		return injection{}, fmt.Errorf("unknown signal %q", f.Signal)
+	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		return injection{}, fmt.Errorf("SIG%s ends nothing; %s is the fault for it", f.Signal, fault.ProcessPaused)
 	}
 	match := s.named(host, f.Process)
 	if err := s.mustRun(host, f.Process, match); err != nil {
 		return injection{}, err
 	}
 	var struck []*service
+	var ending []*sandbox.Process
 	for _, v := range s.services {
 		if v.on.Name == host && (v.name == f.Process || v.program == f.Process) {
-			v.expect()
-			struck = append(struck, v)
+			struck, ending = append(struck, v), append(ending, v.expect())
 		}
 	}
-	send := func(machine *sandbox.Host, match func(sandbox.Info) bool) ([]sandbox.Info, error) {
-		return machine.SignalAll(match, signal)
+	var killed []sandbox.Info
+	send := func() error {
+		machine, err := s.lab.Host(host).Machine()
+		if err != nil {
+			return err
+		}
+		if signal == unix.SIGKILL {
+			killed, err = machine.KillAll(match)
+		} else {
+			_, err = machine.SignalAll(match, signal)
+		}
+		return err
 	}
-	if signal == unix.SIGKILL {
-		send = (*sandbox.Host).KillAll
+	return injection{send, func() error {
+		for _, process := range ending {
+			if process != nil && !endures(signal) {
+				// One that ignores the signal runs on; then there is nothing to restart.
+				_ = awaitEnd(process)
+			}
+		}
+		return errors.Join(awaitDead(killed), s.startAgain(struck))
+	}}, nil
+}
+
+// endures says that programs commonly outlive a signal.
+func endures(signal unix.Signal) bool {
+	lasting := []unix.Signal{
+		unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH, unix.SIGCONT, unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE,
 	}
-	return injection{
-		func() error { return s.reach(host, send, match) },
-		func() error { return s.startAgain(struck) },
-	}, nil
+	return slices.Contains(lasting, signal)
 }
 
 // startAgain starts those that do not run.
@@ -109,10 +142,13 @@ func (s *Stand) servicesOf(host string) []*service {
 
 // prepareCrash silences the links first, so that nobody hears of the processes'
 // ends, and ends all of them at once. A host that starts again has what its Spec
-// gives it, and nothing that its processes left in the kernel.
+// gives it, and nothing that its processes left in the kernel. A port that
+// another fault holds down stays so.
 func (s *Stand) prepareCrash(f fault.Fault, host string) injection {
-	services := s.servicesOf(host)
-	ports := s.portNames(host)
+	services, ports := s.servicesOf(host), s.portNames(host)
+	if s.holdsDown(host) {
+		ports = ports[1:]
+	}
 	set := func(up bool) error {
 		var errs []error
 		for _, port := range ports {
@@ -120,11 +156,21 @@ func (s *Stand) prepareCrash(f fault.Fault, host string) injection {
 		}
 		return errors.Join(errs...)
 	}
+	var killed []sandbox.Info
+	kill := func() error {
+		machine, err := s.lab.Host(host).Machine()
+		if err != nil {
+			return err
+		}
+		victims, err := machine.KillAll(everything)
+		killed = append(killed, victims...)
+		return err
+	}
 	var rebooting *going
 	booted := false
 	boot := func() error {
 		booted = true
-		err := errors.Join(s.reach(host, (*sandbox.Host).KillAll, everything), s.lab.Host(host).Reset(), set(true))
+		err := errors.Join(kill(), awaitDead(killed), s.lab.Host(host).Reset(), set(true))
 		return errors.Join(err, s.startAgain(services))
 	}
 	return injection{
@@ -132,7 +178,7 @@ func (s *Stand) prepareCrash(f fault.Fault, host string) injection {
 			for _, v := range services {
 				v.expect()
 			}
-			err := errors.Join(set(false), s.reach(host, (*sandbox.Host).KillAll, everything))
+			err := errors.Join(set(false), kill())
 			if err == nil && f.Kind == fault.HostRebooted {
 				rebooting = later(time.Duration(f.After), boot)
 			}
@@ -145,6 +191,13 @@ func (s *Stand) prepareCrash(f fault.Fault, host string) injection {
 			return boot()
 		},
 	}
+}
+
+// holdsDown says that a fault in force holds the host's first port down.
+func (s *Stand) holdsDown(host string) bool {
+	return slices.ContainsFunc(s.forces, func(force Force) bool {
+		return force.Host == host && (force.Fault.Kind == fault.LinkLoss || force.Fault.Kind == fault.LinkFlaps)
+	})
 }
 
 // hogRole is a process that is busy for ever.
@@ -240,7 +293,7 @@ func (v *service) prepareLimit(resource int, limit uint64) (injection, error) {
 	if err := unix.Prlimit(running.PID, resource, nil, &before); err != nil {
 		return injection{}, fmt.Errorf("read the limit of %s: %w", v.name, err)
 	}
-	set := func(to unix.Rlimit) error {
+	each := func(set func(pid int) error) error {
 		all, err := machine.Processes()
 		if err != nil {
 			return err
@@ -249,15 +302,37 @@ func (v *service) prepareLimit(resource int, limit uint64) (injection, error) {
 			if !v.owns(info) {
 				continue
 			}
-			if err := unix.Prlimit(info.PID, resource, &to, nil); err != nil && !errors.Is(err, unix.ESRCH) {
+			if err := set(info.PID); err != nil && !errors.Is(err, unix.ESRCH) {
 				return fmt.Errorf("limit %s (%d): %w", info.Name, info.PID, err)
 			}
 		}
 		return nil
 	}
+	known := map[int]unix.Rlimit{}
 	return injection{
-		func() error { return set(unix.Rlimit{Cur: min(limit, before.Max), Max: before.Max}) },
-		func() error { return set(before) },
+		func() error {
+			return each(func(pid int) error {
+				var old unix.Rlimit
+				if err := unix.Prlimit(pid, resource, nil, &old); err != nil {
+					return err
+				}
+				known[pid] = old
+				return unix.Prlimit(pid, resource, &unix.Rlimit{Cur: min(limit, old.Max), Max: old.Max}, nil)
+			})
+		},
+		func() error { // those that they started meanwhile have inherited it
+			return each(func(pid int) error {
+				var now unix.Rlimit
+				if err := unix.Prlimit(pid, resource, nil, &now); err != nil || now.Cur != min(limit, now.Max) {
+					return err
+				}
+				old, ok := known[pid]
+				if !ok {
+					old = before
+				}
+				return unix.Prlimit(pid, resource, &old, nil)
+			})
+		},
 	}, nil
 }
 

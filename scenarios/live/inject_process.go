@@ -1,9 +1,11 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -103,7 +105,13 @@ func (s *Stand) prepareWeb(host string) (injection, error) {
 
 // kill ends all processes that match, at once; there must be one.
 func (v *service) kill(match func(sandbox.Info) bool) func() error {
-	return v.signal((*sandbox.Host).KillAll, match)
+	return v.signal(func(machine *sandbox.Host, match func(sandbox.Info) bool) ([]sandbox.Info, error) {
+		killed, err := machine.KillAll(match)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.killed = killed
+		return killed, err
+	}, match)
 }
 
 // signal sends a signal to all processes that match; there must be one.
@@ -154,6 +162,13 @@ const dyingBound = time.Second
 
 // restart starts the program again unless it came back by itself.
 func (v *service) restart(s *Stand) error {
+	v.mu.Lock()
+	killed := v.killed
+	v.killed = nil
+	v.mu.Unlock()
+	if err := awaitDead(killed); err != nil {
+		return err
+	}
 	machine, err := v.host.Machine()
 	if err != nil {
 		return err
@@ -185,3 +200,43 @@ func (v *service) runs() bool {
 		return true
 	}
 }
+
+// awaitDead waits until killed processes have let go of their files and locks:
+// one that is dying has them for a moment after it can't be listed any more.
+func awaitDead(killed []sandbox.Info) error {
+	for end := time.Now().Add(stopBound); ; time.Sleep(askRest) {
+		if !slices.ContainsFunc(killed, func(info sandbox.Info) bool { return !isDead(info.PID) }) {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("processes did not end within %s after SIGKILL", stopBound)
+		}
+	}
+}
+
+// isDead says that no thread of the process is left but the first, as a zombie:
+// while there is another one, the files are open.
+func isDead(pid int) bool {
+	state := stateOf(pid)
+	if state != 0 && state != 'Z' && state != 'X' {
+		return false
+	}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return err != nil || len(threads) <= 1
+}
+
+// stateOf is a process's state, which stands after its name in parentheses
+// (proc_pid_stat(5)); 0 when there is no such process.
+func stateOf(pid int) byte {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := bytes.Cut(text[bytes.LastIndexByte(text, ')')+1:], []byte(" "))
+	if len(after) == 0 {
+		return 0
+	}
+	return after[0]
+}
+
+func isStopped(pid int) bool { return stateOf(pid) == 'T' }

@@ -38,6 +38,7 @@ type service struct {
 	mu       sync.Mutex
 	process  *sandbox.Process
 	expected map[int]bool // PIDs whose end is the fault's doing
+	killed   []sandbox.Info
 }
 
 // newService writes the files that the program reads.

@@ -29,7 +29,8 @@ type stranger struct {
 	device  netlink.Link
 	mac     net.HardwareAddr
 	file    *os.File
-	serving *going
+	serving *going // answers
+	calling *going // announces
 }
 
 // newStranger plugs one in.
@@ -107,7 +108,7 @@ func (t *stranger) leave() error {
 	defer t.handle.Close()
 	var errs []error
 	if t.file != nil {
-		errs = append(errs, t.file.SetReadDeadline(time.Unix(1, 0)), t.serving.end(), t.file.Close())
+		errs = append(errs, t.calling.end(), t.file.SetReadDeadline(time.Unix(1, 0)), t.serving.end(), t.file.Close())
 	}
 	if t.device != nil {
 		errs = append(errs, t.handle.LinkDel(t.device))
@@ -133,9 +134,21 @@ func (t *stranger) arp(operation uint16, address netip.Addr, to net.HardwareAddr
 	return append(append(frame, to...), asker.AsSlice()...)
 }
 
-// announce says so to everybody.
+// How a host announces its address: RFC 5227 §1.1, ANNOUNCE_NUM and
+// ANNOUNCE_INTERVAL.
+const (
+	announcements        = 2
+	announcementInterval = 2 * time.Second
+)
+
+// announce says so to everybody, and again.
 func (t *stranger) announce(address netip.Addr) error {
-	_, err := t.file.Write(t.arp(arpRequest, address, everybody, address))
+	send := func() error {
+		_, err := t.file.Write(t.arp(arpRequest, address, everybody, address))
+		return err
+	}
+	err := send()
+	t.calling = times(announcements, announcementInterval, send)
 	return err
 }
 

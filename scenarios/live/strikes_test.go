@@ -116,7 +116,7 @@ func (v *viewer) fetch(from, address string) (answer string) {
 		return err
 	})
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case isTimeout(err):
 		return "timeout"
 	case errors.Is(err, unix.ECONNREFUSED):
 		return "refused"
@@ -126,6 +126,11 @@ func (v *viewer) fetch(from, address string) (answer string) {
 		return err.Error()
 	}
 	return answer
+}
+
+func isTimeout(err error) bool {
+	timing, ok := errors.AsType[net.Error](err)
+	return ok && timing.Timeout()
 }
 
 // silent says that a web server can't be reached from a host.
@@ -332,7 +337,7 @@ func (v *viewer) snapshot(context.Context) string {
 		v.processes(host.Name) // its process 1 sets lo up
 	}
 	_ = v.lab.Switch().Do(func(ns.NetNS) error {
-		out, err := exec.Command("nft", "list", "ruleset").CombinedOutput()
+		out, err := exec.Command("nft", "-s", "list", "ruleset").CombinedOutput()
 		if err == nil {
 			b.Write(out)
 		}
