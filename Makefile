@@ -35,7 +35,7 @@ build: ## build bin/takeover and bin/vipd
 
 # Packages whose live tests take minutes. They run by themselves and without
 # the race detector, which would slow down what they measure.
-LIVE = ./cmd/takeover ./daemon ./daemon/bfdrun ./scenarios/suite
+LIVE = ./cmd/takeover ./daemon ./daemon/bfdrun ./scenarios/live ./scenarios/suite
 
 # Never from the test cache: the live tests depend on the machine.
 .PHONY: test

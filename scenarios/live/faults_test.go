@@ -94,7 +94,7 @@ func TestLiveFaults(t *testing.T) {
 			var out bytes.Buffer
 			directory := t.TempDir()
 			box, err := sandbox.Start(sandbox.Options{
-				Role: faultsRole, Args: []string{part}, Dir: directory, Input: bytes.NewReader(input), Output: os.Stderr, Errors: os.Stderr,
+				Role: faultsRole, Args: []string{part}, Dir: directory, Input: bytes.NewReader(input), Output: &out, Errors: &out,
 			})
 			if errors.Is(err, sandbox.ErrNoPermission) {
 				t.Skip(err)
@@ -242,8 +242,7 @@ func strikeTheDying(ctx context.Context, s *Stand) {
 			continue // the address has not come back yet
 		}
 		if err == nil {
-			_ = s.reach(test.host, (*sandbox.Host).KillAll, everything)
-			err = s.Clear(ctx, force.ID)
+			err = errors.Join(die(s, test.host), s.Clear(ctx, force.ID))
 		}
 		if err == nil {
 			err = errors.Join(s.lab.Host(test.host).Reset(), s.startAgain(s.servicesOf(test.host)))
@@ -258,6 +257,19 @@ func strikeTheDying(ctx context.Context, s *Stand) {
 			fmt.Printf("ok %s\n", text)
 		}
 	}
+}
+
+// die ends all processes of a host.
+func die(s *Stand, host string) error {
+	machine, err := s.lab.Host(host).Machine()
+	if err != nil {
+		return err
+	}
+	for _, v := range s.servicesOf(host) {
+		v.expect()
+	}
+	killed, err := machine.KillAll(everything)
+	return errors.Join(err, awaitDead(killed))
 }
 
 func parseFault(text string) (fault.Fault, error) {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"takeover/scenarios/fault"
+	"takeover/topology/lab"
 )
 
 // prepareAddress makes the faults of addresses.
@@ -41,7 +42,7 @@ func (s *Stand) holding(host string, vip netip.Addr) (held *netlink.Addr, device
 		return nil, nil, err
 	}
 	defer handle.Close()
-	all, err := handle.AddrList(nil, netlink.FAMILY_ALL)
+	all, err := lab.Addresses(handle, nil)
 	if err != nil {
 		return nil, nil, err
 	}

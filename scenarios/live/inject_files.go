@@ -24,10 +24,10 @@ func (s *Stand) prepareFullDisk(f fault.Fault, host string) (injection, error) {
 	}
 	room := fmt.Sprintf("/run/full-%d", s.lastForce+1)
 	return injection{
-		func() error { return s.inside(host, mountRole, mountFull, path, room) },
+		func() error { return s.mount(host, mountFull, path, room) },
 		func() error {
 			// In this order: the one holds the other.
-			return errors.Join(s.inside(host, mountRole, mountUndo, path, room), s.inside(host, mountRole, mountGone, room))
+			return errors.Join(s.mount(host, mountUndo, path, room), s.mount(host, mountGone, room))
 		},
 	}, nil
 }
@@ -91,13 +91,13 @@ func (s *Stand) prepareScript(f fault.Fault, v *service) (injection, error) {
 				if f.Mode == "hang" && program == shell {
 					return fmt.Errorf("%s is what would hang", program)
 				}
-				if err := s.inside(v.on.Name, mountRole, mountCover, source, program); err != nil {
+				if err := s.mount(v.on.Name, mountCover, source, program); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
-		func() error { return s.inside(v.on.Name, mountRole, append([]string{mountUndo}, programs...)...) },
+		func() error { return s.mount(v.on.Name, append([]string{mountUndo}, programs...)...) },
 	}, nil
 }
 

@@ -56,6 +56,9 @@ func (s *Stand) prepareLink(f fault.Fault, host string) (injection, error) {
 
 // cut drops frames on some ways.
 func (s *Stand) cut(match impair.Match, ways []impair.Way) (injection, error) {
+	if len(ways) == 0 {
+		return injection{}, errors.New("with these hosts nobody would be parted from anybody")
+	}
 	c, err := impair.Prepare(s.lab.Switch(), fmt.Sprint(s.lastForce+1), match, ways)
 	if err != nil {
 		return injection{}, err

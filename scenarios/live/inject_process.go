@@ -71,10 +71,7 @@ func (s *Stand) prepareDaemon(f fault.Fault, v *service) (injection, error) {
 		v.expect()
 		return injection{v.kill(v.isGuardian), restart}, nil
 	case fault.DaemonPaused:
-		return injection{
-			v.signal((*sandbox.Host).StopAll, v.owns),
-			v.signal((*sandbox.Host).ContinueAll, v.owns),
-		}, nil
+		return s.preparePause(v.owns, v.on.Name)
 	case fault.ScriptFails:
 		return s.prepareScript(f, v)
 	case fault.FilesLimited:

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"takeover/scenarios/history"
+	"takeover/topology/lab"
 	"takeover/topology/sandbox"
 )
 
@@ -133,10 +134,10 @@ func isTimeout(err error) bool {
 	return ok && timing.Timeout()
 }
 
-// silent says that a web server can't be reached from a host.
-func silent(from, address string) func(*viewer) bool {
+// silent says that the client can't reach a web server.
+func silent(address string) func(*viewer) bool {
 	return func(v *viewer) bool {
-		return slices.Contains([]string{"timeout", "unreachable"}, v.fetch(from, address))
+		return slices.Contains([]string{"timeout", "unreachable"}, v.fetch("client", address))
 	}
 }
 
@@ -199,7 +200,7 @@ func (v *viewer) runs(host, command string) bool {
 func (v *viewer) neighbour(host, address string) string {
 	found := ""
 	_ = changeLink(v.lab.Host(host), "eth0", func(handle *netlink.Handle, device netlink.Link) error {
-		all, err := handle.NeighList(device.Attrs().Index, netlink.FAMILY_V4)
+		all, err := lab.Neighbours(handle, device.Attrs().Index)
 		for _, n := range all {
 			if n.IP.String() == address {
 				found = n.HardwareAddr.String()
@@ -273,7 +274,7 @@ var strikes = []struct {
 		return await(context.Background(), func() bool { return v.stopped("node3", "") }) && await(context.Background(), func() bool { return !v.stopped("node3", "") })
 	}},
 	{"host-frozen", "node1", both(paused("node1", ""), func(v *viewer) bool { return !v.holds("node1") })},
-	{"host-crashed", "node1", both(func(v *viewer) bool { return len(v.processes("node1")) == 0 }, silent("client", "10.0.0.101"))},
+	{"host-crashed", "node1", both(func(v *viewer) bool { return len(v.processes("node1")) == 0 }, silent("10.0.0.101"))},
 	{"host-rebooted after=100ms", "node2", func(v *viewer) bool {
 		return v.count("node2", "vipd", true) == 0 && v.count("node2", "vipd", false) > 0 && strings.Contains(v.fetch("client", "10.0.0.102"), "200 OK")
 	}},
@@ -289,21 +290,21 @@ var strikes = []struct {
 		}
 		return changes >= 6
 	}},
-	{"one-way-loss direction=from", "node2", silent("client", "10.0.0.102")},
-	{"one-way-loss direction=to", "node2", silent("client", "10.0.0.102")},
-	{"partition mode=isolate", "node1", both(silent("client", "10.0.0.101"), ownedBy("node1", "node2"))},
-	{"partition mode=split groups=client,node1|node2,node3", "node1", both(silent("client", "10.0.0.102"), ownedBy("node1", "node2"))},
+	{"one-way-loss direction=from", "node2", silent("10.0.0.102")},
+	{"one-way-loss direction=to", "node2", silent("10.0.0.102")},
+	{"partition mode=isolate", "node1", both(silent("10.0.0.101"), ownedBy("node1", "node2"))},
+	{"partition mode=split groups=client,node1|node2,node3", "node1", both(silent("10.0.0.102"), ownedBy("node1", "node2"))},
 	{"partition mode=one-way groups=client,node1|node2,node3", "node1", ownedBy("node1", "node2")},
-	{"partition mode=ring", "node1", both(silent("client", "10.0.0.102"), answers("client", "10.0.0.101", "200 OK"))},
+	{"partition mode=ring", "node1", both(silent("10.0.0.102"), answers("client", "10.0.0.101", "200 OK"))},
 	{"partition mode=bridge", "client", both(answers("client", "10.0.0.103", "200 OK"), ownedBy("node1", "node2"))},
 	{"partition mode=isolate protocol=vrrp", "node1", both(ownedBy("node1", "node2"), answers("client", "10.0.0.101", "200 OK"))},
-	{"mtu-hole size=100", "client", silent("client", "10.0.0.103")},
+	{"mtu-hole size=100", "client", silent("10.0.0.103")},
 	{"mac-moved", "node3", anything},
 	{"mac-forgotten", "node3", anything},
 	{"multicast-snooped", "node2", ownedBy("node1", "node2")},
 	{"adverts-dropped", "node1", ownedBy("node1", "node2")},
-	{"traffic-dropped protocol=tcp:80 direction=to", "node3", silent("client", "10.0.0.103")},
-	{"traffic-dropped protocol=tcp:80 peer=client", "node3", both(silent("client", "10.0.0.103"), answers("node1", "10.0.0.103", "200 OK"))},
+	{"traffic-dropped protocol=tcp:80 direction=to", "node3", silent("10.0.0.103")},
+	{"traffic-dropped protocol=tcp:80 peer=client", "node3", both(silent("10.0.0.103"), answers("node1", "10.0.0.103", "200 OK"))},
 
 	{"vip-deleted", "node1", func(v *viewer) bool {
 		return said(v, "node1", func(a history.Address) bool { return !a.Present && a.Prefix.Addr().String() == clusterVIP })
@@ -372,7 +373,7 @@ func describeDevices(b *strings.Builder, host string, network netns.NsHandle) {
 		panic(err)
 	}
 	defer handle.Close()
-	devices, err := handle.LinkList()
+	devices, err := lab.Devices(handle)
 	if err != nil {
 		panic(err)
 	}
@@ -382,12 +383,12 @@ func describeDevices(b *strings.Builder, host string, network netns.NsHandle) {
 		a := device.Attrs()
 		names[a.Index] = a.Name
 		lines = append(lines, fmt.Sprintf("device %s %s %s up=%t %s mtu=%d promisc=%d", a.Name, device.Type(), a.HardwareAddr, a.Flags&net.FlagUp != 0, a.OperState, a.MTU, a.Promisc))
-		addresses, _ := handle.AddrList(device, netlink.FAMILY_ALL)
+		addresses, _ := lab.Addresses(handle, device)
 		for _, address := range addresses {
 			lines = append(lines, fmt.Sprintf("address %s %s", a.Name, address.IPNet))
 		}
 	}
-	routes, _ := handle.RouteList(nil, netlink.FAMILY_ALL)
+	routes, _ := lab.Routes(handle)
 	for _, route := range routes {
 		lines = append(lines, fmt.Sprintf("route %s %s %s", names[route.LinkIndex], route.Dst, route.Gw))
 	}

@@ -1,6 +1,7 @@
 package impair
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -80,6 +81,9 @@ func (m Match) protocol() (ways, error) {
 	case "arp":
 		return ways{etherType(unix.ETH_P_ARP)}, nil
 	case "garp":
+		if len(m.Addresses) == 0 {
+			return nil, errors.New("no virtual addresses: nobody announces any")
+		}
 		return m.announcements(), nil
 	case "nd":
 		return ways{join(transport(protocolICMPv6), icmpType(neighborSolicitation, neighborAdvertisement))}, nil
@@ -210,7 +214,7 @@ func (m Match) choice() []expr.Any {
 	case m.Probability > 0 && m.Probability < 1:
 		return append([]expr.Any{
 			&expr.Numgen{Register: valueRegister, Type: unix.NFT_NG_RANDOM, Modulus: million},
-		}, above(int(m.Probability*million), expr.CmpOpLt)...)
+		}, above(max(int(m.Probability*million), 1), expr.CmpOpLt)...)
 	default:
 		return nil
 	}

@@ -69,7 +69,7 @@ func (h *Host) Reset() error {
 		return err
 	}
 	defer handle.Close()
-	devices, err := handle.LinkList()
+	devices, err := Devices(handle)
 	if err != nil {
 		return fmt.Errorf("host %s: read its interfaces: %w", h.Spec.Name, err)
 	}
@@ -93,7 +93,7 @@ func (h *Host) Reset() error {
 
 // keepOnly removes all other addresses, but those that the kernel gives.
 func keepOnly(handle *netlink.Handle, device netlink.Link, addresses []netip.Prefix) error {
-	all, err := handle.AddrList(device, netlink.FAMILY_ALL)
+	all, err := Addresses(handle, device)
 	if err != nil {
 		return err
 	}
