@@ -276,19 +276,26 @@ func (j *judge) flaps() {
 	if j.Expect.Flaps == nil {
 		return
 	}
-	taken, event := 0, 0
-	before := history.HoldersAt(j.holdings, j.window.From-1)
+	taken, event, last := 0, 0, ""
+	first := history.HoldersAt(j.holdings, j.window.From-1)
+	before := first
+	// A standstill as long as an interval may be a failover of its own, and one as
+	// long as two Backups' timers are apart lets them take the address in turn.
+	beyond := j.course.Trial.Cluster.AdvertInterval
 	for _, h := range j.inWindow() {
 		for _, host := range h.Hosts {
-			if !slices.Contains(before, host) {
-				taken, event = taken+1, h.Event
+			if slices.Contains(before, host) {
+				continue
 			}
+			if apart := j.apart(last, host); apart > 0 && !slices.Contains(first, host) && !slices.Contains(first, last) {
+				beyond = min(beyond, apart)
+			}
+			taken, event, last = taken+1, h.Event, host
 		}
 		before = h.Hosts
 	}
 	if taken > j.Expect.Flaps.AtMost {
-		// A standstill as long as an interval may be a failover of its own.
-		j.fail(checkFlaps, j.course.Trial.Cluster.AdvertInterval, []int{event}, "nodes took %s %d times, expected is at most %d", j.course.VIP(), taken, j.Expect.Flaps.AtMost)
+		j.fail(checkFlaps, beyond, []int{event}, "nodes took %s %d times, expected is at most %d", j.course.VIP(), taken, j.Expect.Flaps.AtMost)
 	}
 }
 
