@@ -29,6 +29,15 @@ const (
 	labTakes = 6 * time.Second
 )
 
+// killFaults are in force, two at a time, when a holder is killed: of each kind
+// that has something of its own on the machine.
+var killFaults = []string{
+	"link-loss", "link-flaps", "partition mode=isolate", "traffic-dropped protocol=arp probability=50%", "mac-moved",
+	"interface-removed after=1h", "interface-promiscuous", "netlink-overrun count=100", "disk-full path=/tmp",
+	"cpu-hogs count=1", "cpu-quota percent=50", "host-frozen", "daemon-paused", "memory-limited size=1000000",
+	"process-paused process=nginx", "clock-offset offset=1h",
+}
+
 // TestKilledLabLeavesNothing kills what brings labs up and what holds them at
 // 200 random moments, with faults in force, and looks at the machine afterwards.
 // The machine is a sandbox itself: see TestKilledDrillLeavesNothing.
@@ -125,8 +134,9 @@ func killLabWave(random *rand.Rand, home string, first int) (holders int, err er
 		if i%2 == 0 {
 			moment = time.Duration(random.Float64() * float64(labTakes))
 		}
+		strikes := random.Perm(len(killFaults))[:2]
 		time.AfterFunc(moment, func() {
-			holder, err := killLab(process.Pid, home, name, later)
+			holder, err := killLab(process.Pid, home, name, strikes, later)
 			ends <- end{holder, err}
 		})
 	}
@@ -159,7 +169,7 @@ func killLabWave(random *rand.Rand, home string, first int) (holders int, err er
 // killLab kills the program that brings a lab up. A lab that stands all the same
 // is struck, and its holder is killed a while later. Everything has to be gone
 // soon.
-func killLab(pid int, home, name string, later time.Duration) (holder bool, err error) {
+func killLab(pid int, home, name string, strikes []int, later time.Duration) (holder bool, err error) {
 	unix.Kill(pid, unix.SIGKILL) //nolint:errcheck // it may be done
 	directory := filepath.Join(home, name)
 	var left []string
@@ -167,7 +177,7 @@ func killLab(pid int, home, name string, later time.Duration) (holder bool, err 
 		if left = namedBy(directory + "\x00"); len(left) == 0 {
 			return holder, nil
 		}
-		if !holder && killStanding(home, name, later) {
+		if !holder && killStanding(home, name, strikes, later) {
 			holder = true
 			deadline = time.Now().Add(goneBound)
 		}
@@ -175,9 +185,9 @@ func killLab(pid int, home, name string, later time.Duration) (holder bool, err 
 	return holder, fmt.Errorf("%s after the kill there is still %q", goneBound, left)
 }
 
-// killStanding kills the holder of a lab that stands, with a fault in force; it
+// killStanding kills the holder of a lab that stands, with faults in force; it
 // is false when the lab is not there yet or no more.
-func killStanding(home, name string, later time.Duration) bool {
+func killStanding(home, name string, strikes []int, later time.Duration) bool {
 	lab, err := labs.Open(home, name)
 	if err != nil || !lab.Alive || lab.Record.Sandbox == 0 {
 		return false
@@ -187,8 +197,13 @@ func killStanding(home, name string, later time.Duration) bool {
 	if status, err := lab.Control().Status(ctx); err != nil || !status.Settled {
 		return false
 	}
-	if _, err := lab.Control().Strike(ctx, control.Strike{Fault: "link-loss", Target: "node1"}); err != nil {
-		return false
+	for i, strike := range strikes {
+		// The second may be refused beside the first.
+		_, err := lab.Control().Strike(ctx, control.Strike{Fault: killFaults[strike], Target: "node1"})
+		if err != nil && i == 0 {
+			fmt.Printf("%s: %s: %v\n", name, killFaults[strike], err)
+			return false
+		}
 	}
 	<-time.After(later)
 	unix.Kill(lab.Record.Holder, unix.SIGKILL) //nolint:errcheck // it may be gone
