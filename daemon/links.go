@@ -24,8 +24,8 @@ func (l *loop) happened(now time.Time, event netif.Event) {
 		}
 	case netif.AddressSet:
 		if a := l.byIndex(e.Address.Index); a != nil {
-			a.addressSet(e.Address.Prefix)
-			l.addressChanged(now, a, e.Address)
+			l.addressSet(now, a, e.Address)
+			l.evict(now, a, e.Address.Prefix)
 		}
 	case netif.AddressRemoved:
 		if a := l.byIndex(e.Address.Index); a != nil {
@@ -40,9 +40,34 @@ func (l *loop) happened(now time.Time, event netif.Event) {
 // more.
 func (l *loop) settleSet(now time.Time) {
 	for n := 0; n < len(l.ownSet); n++ {
-		l.happened(now, l.ownSet[n])
+		if a := l.byIndex(l.ownSet[n].Address.Index); a != nil {
+			l.addressSet(now, a, l.ownSet[n].Address)
+		}
 	}
 	l.ownSet = nil
+}
+
+func (l *loop) addressSet(now time.Time, a *attachment, address netif.Address) {
+	a.addressSet(address.Prefix)
+	l.addressChanged(now, a, address)
+}
+
+// evict takes off a virtual address that another's hand has set where its router
+// is not Active: a Backup answers no ARP request for it and accepts no packet that
+// is sent to it (RFC 5798 section 6.4.2).
+func (l *loop) evict(now time.Time, a *attachment, prefix netip.Prefix) {
+	v := a.virtualAddress(prefix.Addr())
+	if v == nil || !v.owner.unit.started || v.owner.state() == vrrp.Active || !v.isLeftover(prefix) {
+		return
+	}
+	l.beLong()
+	if !l.takeOff(v, prefix) {
+		return
+	}
+	if since, _, log := v.owner.failures.count(now, "set"); log {
+		l.logger.Warn("virtual address was set by another's hand, and is removed", "instance", v.owner.config.Name,
+			"address", prefix, "interface", a.name, "times", since)
+	}
 }
 
 func (l *loop) byIndex(index int) *attachment {
@@ -84,6 +109,8 @@ func (l *loop) resynchronize(now time.Time, tables netif.Resynchronized) {
 		for _, v := range a.carried {
 			if !a.has(v.prefix) {
 				l.restore(now, a, netif.Address{Index: a.link.Index, Prefix: v.prefix})
+			} else {
+				l.evict(now, a, v.prefix)
 			}
 		}
 	}

@@ -279,24 +279,32 @@ func (e *MissingInterfaceError) Error() string {
 // removeLeftovers takes off the virtual addresses that are set although the
 // instance is not Active, unless it is about to be.
 func (l *loop) removeLeftovers(i *instance) {
-	if i.isOwner() && i.fault() == "" {
-		return
-	}
 	for _, v := range i.virtuals {
 		for _, found := range slices.Clone(v.on.present) {
-			if found.Addr() != v.prefix.Addr() || v.native {
+			if !v.isLeftover(found) || !l.takeOff(v, found) {
 				continue
 			}
-			leftover := netif.Address{Index: v.on.link.Index, Prefix: found}
-			if err := errorAt(l.network.remove([]netif.Address{leftover}), 0); err != nil {
-				l.logger.Error("leftover address not removed", "instance", i.config.Name, "error", err)
-				continue
-			}
-			v.on.addressRemoved(found)
 			l.logger.Warn("leftover address removed",
 				"instance", i.config.Name, "address", found, "interface", v.on.name)
 		}
 	}
+}
+
+// isLeftover reports whether an address is this virtual one and would be out of
+// place on a router that is not Active.
+func (v *virtual) isLeftover(found netip.Prefix) bool {
+	return found.Addr() == v.prefix.Addr() && !v.native && !(v.owner.isOwner() && v.owner.fault() == "")
+}
+
+// takeOff removes an address that is out of place.
+func (l *loop) takeOff(v *virtual, found netip.Prefix) bool {
+	leftover := netif.Address{Index: v.on.link.Index, Prefix: found}
+	if err := errorAt(l.network.remove([]netif.Address{leftover}), 0); err != nil {
+		l.logger.Error("leftover address not removed", "instance", v.owner.config.Name, "error", err)
+		return false
+	}
+	v.on.addressRemoved(found)
+	return true
 }
 
 // run serves the inputs until ctx is done, and then releases everything.

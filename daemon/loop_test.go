@@ -267,6 +267,40 @@ func TestAddressRemovedByAnotherHandIsPutBack(t *testing.T) {
 	})
 }
 
+// A Backup has the address at no time, whoever set it and with whatever length.
+func TestAddressSetByAnotherHandIsRemovedFromABackup(t *testing.T) {
+	for _, prefix := range []string{vip, "10.0.0.100/24"} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.add(1, configured(150))
+			n2 := w.add(2, configured(100))
+			pass(5 * time.Second)
+			w.take("")
+			n2.set([]netif.Address{{Index: 2, Prefix: netip.MustParsePrefix(prefix)}})
+			w.take("")
+			n2.events <- netif.AddressSet{Address: netif.Address{Index: 2, Prefix: netip.MustParsePrefix(prefix)}}
+			synctest.Wait()
+			want(t, "removal", w.take("10.0.0.100"), []string{
+				"5.000 n2 remove " + prefix + " on 2",
+				"5.000 n2 log virtual address was set by another's hand, and is removed instance=VI address=" + prefix + " interface=eth0 times=1",
+			})
+		})
+	}
+}
+
+// The Active and an address owner keep it.
+func TestAddressSetByAnotherHandStaysWithItsOwner(t *testing.T) {
+	for _, priority := range []uint8{150, 255} {
+		inWorld(t, func(t *testing.T, w *world) {
+			n1 := w.add(1, configured(priority))
+			pass(5 * time.Second)
+			w.take("")
+			n1.events <- netif.AddressSet{Address: netif.Address{Index: 2, Prefix: netip.MustParsePrefix(vip)}}
+			synctest.Wait()
+			want(t, "nothing", w.take("10.0.0.100"), nil)
+		})
+	}
+}
+
 func TestPrimaryAddressChanges(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		n1 := w.add(1, configured(150))
