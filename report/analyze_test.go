@@ -110,6 +110,12 @@ func TestOwnersAreHeldExactlyAndSeenToThePeriod(t *testing.T) {
 	if got := m.Ownership.Held.TwoOwners; got != want {
 		t.Errorf("two owners held for %s, want %s", got, want)
 	}
+	if got, first := m.Ownership.Held.TwoOwnersAtOnce, want-700*time.Microsecond; got != first {
+		t.Errorf("two owners held for %s at once, want %s", got, first)
+	}
+	if s := m.Ownership.Seen; s.TwoOwnersAtOnce < s.TwoOwners-s.Period || s.TwoOwnersAtOnce > s.TwoOwners {
+		t.Errorf("two owners seen for %s at once, %s in all", s.TwoOwnersAtOnce, s.TwoOwners)
+	}
 	if got := (m.Ownership.Seen.TwoOwners - want).Abs(); got > 2*m.Ownership.Seen.Period {
 		t.Errorf("two owners seen for %s", m.Ownership.Seen.TwoOwners)
 	}

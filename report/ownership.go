@@ -53,13 +53,19 @@ func differences(a, b []string) int {
 
 func held(holdings []history.Holding, w history.Window) Held {
 	var h Held
+	var overlap time.Duration // that goes on, whoever the two are
 	for _, holding := range holdings {
 		length := holding.Overlap(w).Length()
+		if len(holding.Hosts) < 2 {
+			overlap = 0
+		}
 		switch {
 		case len(holding.Hosts) == 0:
 			h.NoOwner += length
 		case len(holding.Hosts) > 1:
 			h.TwoOwners += length
+			overlap += length
+			h.TwoOwnersAtOnce = max(h.TwoOwnersAtOnce, overlap)
 		}
 	}
 	return h
@@ -68,15 +74,21 @@ func held(holdings []history.Holding, w history.Window) Held {
 func seen(events []history.Event, c history.Course, w history.Window) Seen {
 	s := Seen{Period: c.Trial.ProbePeriods[history.StreamOwners]}
 	vip := c.VIP().String()
+	var overlap time.Duration
 	for _, o := range history.Select[history.Owners](events) {
 		if o.Body.VIP != vip || !w.Contains(o.At) {
 			continue
+		}
+		if len(o.Body.Answers) < 2 {
+			overlap = 0
 		}
 		switch {
 		case len(o.Body.Answers) == 0:
 			s.NoOwner += s.Period
 		case len(o.Body.Answers) > 1:
 			s.TwoOwners += s.Period
+			overlap += s.Period
+			s.TwoOwnersAtOnce = max(s.TwoOwnersAtOnce, overlap)
 		}
 	}
 	return s

@@ -77,26 +77,34 @@ func HaveRevertedWithin(d time.Duration) types.GomegaMatcher {
 
 // HaveNoDualActive holds when no two nodes had the VIP at the same time from
 // the fault to the end, neither by their addresses nor as seen on the segment
-// from outside. Two owners for no longer than an orderly handover may take,
-// check.HandoverOverlapMax, are none.
+// from outside. Two owners for no longer at once than an orderly handover may
+// take, check.HandoverOverlapMax, are none.
 func HaveNoDualActive() types.GomegaMatcher {
-	return haveDualActiveBelow(check.HandoverOverlapMax, "have no two owners")
-}
-
-// HaveDualActiveWithin holds when two nodes had the VIP for no longer than d.
-func HaveDualActiveWithin(d time.Duration) types.GomegaMatcher {
-	return haveDualActiveBelow(d, fmt.Sprintf("have two owners for at most %s", d))
-}
-
-func haveDualActiveBelow(d time.Duration, says string) types.GomegaMatcher {
-	return &matcher{says: says, holds: func(r *Result) (bool, string) {
+	return &matcher{says: "have no two owners", holds: func(r *Result) (bool, string) {
 		o := r.Measures.Ownership
 		if o == nil {
 			return false, "no measure of the owners"
 		}
-		return o.Held.TwoOwners <= d && o.Seen.TwoOwners <= d+o.Seen.Period,
-			fmt.Sprintf("two owners for %s by the hosts' addresses, %s on the segment", o.Held.TwoOwners, o.Seen.TwoOwners)
+		const most = check.HandoverOverlapMax
+		return o.Held.TwoOwnersAtOnce <= most && o.Seen.TwoOwnersAtOnce <= most+o.Seen.Period,
+			twoOwners(o.Held.TwoOwnersAtOnce, o.Seen.TwoOwnersAtOnce)
 	}}
+}
+
+// HaveDualActiveWithin holds when two nodes had the VIP for no longer than d in
+// all.
+func HaveDualActiveWithin(d time.Duration) types.GomegaMatcher {
+	return &matcher{says: fmt.Sprintf("have two owners for at most %s", d), holds: func(r *Result) (bool, string) {
+		o := r.Measures.Ownership
+		if o == nil {
+			return false, "no measure of the owners"
+		}
+		return o.Held.TwoOwners <= d && o.Seen.TwoOwners <= d+o.Seen.Period, twoOwners(o.Held.TwoOwners, o.Seen.TwoOwners)
+	}}
+}
+
+func twoOwners(held, seen time.Duration) string {
+	return fmt.Sprintf("two owners for %s by the hosts' addresses, %s on the segment", held, seen)
 }
 
 // HaveLostAtMost holds when no more than n HTTP requests were lost from the
