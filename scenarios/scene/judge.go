@@ -153,7 +153,7 @@ func (j *judge) failover() {
 		took, who := h.From-j.window.From, h.Hosts[i]
 		switch {
 		case e.By == Nobody:
-			j.fail(checkFailover, 0, []int{j.first.ID, h.Event}, "%s took over %s after the fault, expected is nobody", who, round(took))
+			j.fail(checkFailover, j.course.Trial.Cluster.AdvertInterval, []int{j.first.ID, h.Event}, "%s took over %s after the fault, expected is nobody", who, round(took))
 		case e.By != "" && e.By != who:
 			j.fail(checkFailover, j.apart(who, e.By), []int{j.first.ID, h.Event}, "%s took over, expected is %s", who, e.By)
 		case e.Within > 0 && took > time.Duration(e.Within):
