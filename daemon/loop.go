@@ -293,7 +293,7 @@ func (l *loop) removeLeftovers(i *instance) {
 // isLeftover reports whether an address is this virtual one and would be out of
 // place on a router that is not Active.
 func (v *virtual) isLeftover(found netip.Prefix) bool {
-	return found.Addr() == v.prefix.Addr() && !v.native && !(v.owner.isOwner() && v.owner.fault() == "")
+	return found.Addr() == v.prefix.Addr() && !v.native && (!v.owner.isOwner() || v.owner.fault() != "")
 }
 
 // takeOff removes an address that is out of place.
