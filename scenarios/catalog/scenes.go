@@ -3,6 +3,7 @@ package catalog
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"takeover/scenarios/scene"
@@ -21,6 +22,7 @@ func Scenes() []string {
 	for _, entry := range entries {
 		names = append(names, strings.TrimSuffix(entry.Name(), scene.Suffix))
 	}
+	slices.Sort(names)
 	return names
 }
 
