@@ -60,7 +60,7 @@ func shippedList() string {
 		if spec, err := file.OpenShipped(name); err == nil {
 			summary = spec.Summary
 		}
-		fmt.Fprintf(&list, "  %-12s %s\n", name, summary)
+		fmt.Fprintf(&list, "  %-18s %s\n", name, summary)
 	}
 	return strings.TrimRight(list.String(), "\n")
 }

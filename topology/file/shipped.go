@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"takeover/topology"
@@ -12,7 +13,7 @@ import (
 //go:embed shipped
 var shipped embed.FS
 
-// Shipped are the names of the topologies that come with the program.
+// Shipped are the names of the topologies that come with the program, sorted.
 func Shipped() []string {
 	entries, err := shipped.ReadDir("shipped")
 	if err != nil {
@@ -24,6 +25,7 @@ func Shipped() []string {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
