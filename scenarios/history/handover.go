@@ -106,15 +106,23 @@ func FindHandover(events []Event, c Course, w Window) Handover {
 }
 
 func findAnnouncement(events []Event, vip netip.Addr, host string, w Window) *Announcement {
-	for _, event := range events {
-		if event.Host != host || !w.Contains(event.At) {
-			continue
-		}
-		if how := announces(event.Body, vip); how != "" {
-			return &Announcement{event.ID, event.At, event.Host, how}
+	for _, a := range Announcements(events, vip) {
+		if a.Host == host && w.Contains(a.At) {
+			return &a
 		}
 	}
 	return nil
+}
+
+// Announcements are all of an address, by whomever, in the order of the events.
+func Announcements(events []Event, vip netip.Addr) []Announcement {
+	var all []Announcement
+	for _, event := range events {
+		if how := announces(event.Body, vip); how != "" {
+			all = append(all, Announcement{event.ID, event.At, event.Host, how})
+		}
+	}
+	return all
 }
 
 // announces says how a host that sent this made vip known; "" when it did not.
