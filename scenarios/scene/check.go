@@ -101,6 +101,11 @@ func (c *checker) expect(e Expect) {
 		c.wrong(v.AtMost != nil && *v.AtMost < v.AtLeast || v.AtLeast < 0, at("expect", span.name), "%s: no duration is between its bounds", span.name)
 	}
 	c.wrong(e.Flaps != nil && e.Flaps.AtMost < 0, at("expect", checkFlaps), "a number is not negative")
+	if a := e.Announcement; a != nil {
+		c.wrong(a.Within < 0, at("expect", checkAnnouncement, "within"), "within %s is negative", a.Within)
+		c.wrong(a.Times < 0 || a.During < 0, at("expect", checkAnnouncement), "a number is not negative")
+		c.wrong((a.Times > 0) != (a.During > 0), at("expect", checkAnnouncement), "times and during go together")
+	}
 	if l := e.Lost; l != nil {
 		c.wrong(l.ICMP != nil && *l.ICMP < 0 || l.HTTP != nil && *l.HTTP < 0, at("expect", checkLost), "a number is not negative")
 	}

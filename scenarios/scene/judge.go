@@ -22,11 +22,16 @@ const (
 	checkReversion = "reversion"
 	checkLiveness  = "liveness"
 	checkOwnership = "ownership"
+
+	checkAnnouncement = "announcement"
+	checkInterval     = "interval"
 )
 
 // Judge compares a history with what the scene expects, and asks of every
 // history that at the end one node has the address, the address answers, and
-// the answer is that node's. version is that of the subject, for what is known of
+// the answer is that node's; that whoever takes the address announces it, and
+// not before it has it; and that who advertises does so every
+// Advertisement_Interval. version is that of the subject, for what is known of
 // it: such a finding is among the skipped, and so is one that was known and did
 // not come. Where the machine stood still for longer than what is missing, the
 // finding is inconclusive.
@@ -38,7 +43,7 @@ func Judge(s Scene, version string, events []history.Event) history.Judgement {
 		}}
 	}
 	for _, judge := range []func(){
-		j.failover, j.dual, j.none, j.lost, j.active, j.flaps, j.reversion, j.liveness,
+		j.failover, j.dual, j.none, j.lost, j.active, j.flaps, j.reversion, j.liveness, j.announcement, j.interval,
 	} {
 		judge()
 	}
@@ -47,6 +52,7 @@ func Judge(s Scene, version string, events []history.Event) history.Judgement {
 
 type judge struct {
 	Scene
+	events   []history.Event // in the order of time
 	course   history.Course
 	window   history.Window // from the first fault to the end
 	healed   time.Duration  // the last undoing
@@ -68,7 +74,7 @@ func newJudge(s Scene, events []history.Event) (*judge, error) {
 		return nil, errors.New("the trial was not carried out to its end")
 	}
 	j := &judge{
-		Scene: s, course: course, first: starts[0], window: history.Window{From: starts[0].At, To: course.End}, healed: starts[0].At,
+		Scene: s, events: events, course: course, first: starts[0], window: history.Window{From: starts[0].At, To: course.End}, healed: starts[0].At,
 		holdings: history.Holdings(events, course.VIP(), course.End),
 		probes:   history.Select[history.Probe](events), canaries: history.Select[history.Canary](events),
 	}
@@ -81,20 +87,25 @@ func newJudge(s Scene, events []history.Event) (*judge, error) {
 // fail adds a finding; beyond is how much too long something was, 0 for what no
 // delay of the machine excuses.
 func (j *judge) fail(name string, beyond time.Duration, events []int, format string, args ...any) {
+	j.failIn(j.window, name, beyond, events, format, args...)
+}
+
+// failIn is fail of what only a standstill in w excuses.
+func (j *judge) failIn(w history.Window, name string, beyond time.Duration, events []int, format string, args ...any) {
 	f := history.Finding{Check: name, Verdict: history.Fail, Text: fmt.Sprintf(format, args...), Events: append([]int{}, events...)}
-	if still := j.standstill(beyond); beyond > 0 && still >= beyond {
+	if still := j.standstill(w, beyond); beyond > 0 && still >= beyond {
 		f.Verdict = history.Inconclusive
 		f.Text += fmt.Sprintf("; the machine stood still for %s", round(still))
 	}
 	j.findings = append(j.findings, f)
 }
 
-// standstill is for how long the machine stood still, in all, by the delays
+// standstill is for how long the machine stood still in w, in all, by the delays
 // that matter beside a time: beyond half of it, and of what a bound may be off.
-func (j *judge) standstill(beside time.Duration) time.Duration {
+func (j *judge) standstill(w history.Window, beside time.Duration) time.Duration {
 	var sum time.Duration
 	for _, c := range j.canaries {
-		if j.window.Contains(c.At) && c.Body.Delay() > min(beside, check.ResidualMax)/2 {
+		if w.Contains(c.At) && c.Body.Delay() > min(beside, check.ResidualMax)/2 {
 			sum += c.Body.Delay()
 		}
 	}

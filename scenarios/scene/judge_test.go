@@ -34,6 +34,7 @@ func told(spoil func(*[]history.Event)) []history.Event {
 	add(10*s, "node1", history.FaultStart{ID: 1, Fault: "link-loss"})
 	has(10*s+1, "node1", false)
 	has(13*s, "node2", true)
+	all = append(all, announced(13*s+time.Millisecond, "node2"), announced(18*s+time.Millisecond, "node1"))
 	add(15*s, "node1", history.FaultEnd{ID: 1, Fault: "link-loss"})
 	has(18*s, "node1", true)
 	has(18*s+time.Millisecond, "node2", false)
@@ -47,6 +48,18 @@ func told(spoil func(*[]history.Event)) []history.Event {
 		all[i].ID = i + 1
 	}
 	return all
+}
+
+// announced is a gratuitous ARP for the address.
+func announced(at time.Duration, host string) history.Event {
+	return history.Event{At: at, Host: host, Body: history.ARP{
+		Direction: history.FromHost, Operation: "request", SenderIP: vip, TargetIP: vip, Gratuitous: true,
+	}}
+}
+
+// took is an address coming, or going.
+func took(at time.Duration, host string, present bool) history.Event {
+	return history.Event{At: at, Host: host, Body: history.Address{Interface: "eth0", Prefix: netip.PrefixFrom(vip, 32), Present: present}}
 }
 
 func duration(d time.Duration) *fault.Duration { f := fault.Duration(d); return &f }
@@ -95,14 +108,11 @@ func TestJudge(t *testing.T) {
 		{"active", scene.Expect{Active: "node2"}, nil, "in the end node1 has", history.Fail},
 		{"lost", scene.Expect{Lost: &scene.Lost{ICMP: &zero}}, nil, "were lost", history.Fail},
 		{"two in the end", scene.Expect{Dual: &scene.Span{AtMost: duration(time.Minute)}}, func(all *[]history.Event) {
-			*all = append(*all, history.Event{At: 18*time.Second + 2*time.Millisecond, Host: "node3", Body: history.Address{Interface: "eth0", Prefix: netip.PrefixFrom(vip, 32), Present: true}})
+			at := 18*time.Second + 2*time.Millisecond
+			*all = append(*all, took(at, "node3", true), announced(at, "node3"))
 		}, "in the end 2 nodes have", history.Fail},
 		{"dual", scene.Expect{}, func(all *[]history.Event) {
-			*all = append(
-				*all,
-				history.Event{At: 14 * time.Second, Host: "node3", Body: history.Address{Interface: "eth0", Prefix: netip.PrefixFrom(vip, 32), Present: true}},
-				history.Event{At: 15 * time.Second, Host: "node3", Body: history.Address{Interface: "eth0", Prefix: netip.PrefixFrom(vip, 32)}},
-			)
+			*all = append(*all, took(14*time.Second, "node3", true), announced(14*time.Second, "node3"), took(15*time.Second, "node3", false))
 		}, "two nodes had 10.0.0.200 for 1s", history.Fail},
 		{"stale", scene.Expect{}, func(all *[]history.Event) {
 			*all = append(*all, history.Event{At: 19*time.Second + 900*time.Millisecond, Body: history.Probe{Stream: history.StreamICMP, RTT: 1, By: "node2"}})

@@ -58,6 +58,8 @@ type Expect struct {
 	Active    string    `json:"active,omitempty"` // who alone has the address in the end
 	Flaps     *Count    `json:"flaps,omitempty"`  // how often a node takes the address
 	Reversion *Span     `json:"reversion,omitempty"`
+	// Announcement is asked of every takeover, with what is not given as there.
+	Announcement *Announcement `json:"announcement,omitempty"`
 }
 
 // Failover is the first time that another node has the address.
@@ -87,6 +89,14 @@ type Lost struct {
 	HTTP *int `json:"http,omitempty"`
 }
 
+// Announcement is how whoever takes the address makes itself known: gratuitous
+// ARP, or unsolicited Neighbor Advertisements.
+type Announcement struct {
+	Within fault.Duration `json:"within,omitempty"` // of having it; 500 ms unless given
+	Times  int            `json:"times,omitempty"`  // at least, During the time from having it
+	During fault.Duration `json:"during,omitempty"`
+}
+
 // Known is an expectation that a subject is known to fail.
 type Known struct {
 	Subject     string `json:"subject"`
@@ -99,5 +109,6 @@ type Known struct {
 func Expectations() []string {
 	return []string{
 		checkFailover, checkDual, checkNone, checkLost, checkActive, checkFlaps, checkReversion, checkLiveness, checkOwnership,
+		checkAnnouncement, checkInterval,
 	}
 }
