@@ -86,7 +86,7 @@ func (j *judge) announcement() {
 	for _, t := range takings {
 		if j.window.Contains(t.From) && !t.byHand {
 			j.announces(t, slices.DeleteFunc(slices.Clone(announced), func(a history.Announcement) bool {
-				return a.Host != t.host || a.At < t.From-announcedApart || a.At >= t.To
+				return a.Host != t.host || a.At < t.From-announcedWithin || a.At >= t.To // an early one is another matter
 			}))
 		}
 	}
