@@ -47,7 +47,7 @@ func timers() []Mutant {
 			parameters, "time.Duration(256-int(p.Priority))", "time.Duration(p.Priority)",
 		}}},
 		{"one-interval-more", "Active_Down_Interval is four intervals and Skew_Time", linkLoss, byFailover, []Edit{{
-			parameters, "downTimerAdvertsDefault = 3 ", "downTimerAdvertsDefault = 4 ",
+			parameters, "return time.Duration(adverts)*interval", "return time.Duration(adverts+1)*interval",
 		}}},
 		{"interval-longer", "it advertises every interval and a tenth, and says every interval", stopped, byInterval, []Edit{{
 			machine,
@@ -138,7 +138,7 @@ func receiving() []Mutant {
 			{
 				taking,
 				"return s.byVRID[payload[offset]]",
-				"for _, any := range s.byVRID {\n\t\treturn any\n\t}\n\treturn nil",
+				"for _, i := range s.byVRID {\n\t\tif i != nil {\n\t\t\treturn i\n\t\t}\n\t}\n\treturn nil",
 			},
 		}},
 	}

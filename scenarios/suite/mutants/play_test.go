@@ -81,18 +81,23 @@ func TestMutantsAreCaught(t *testing.T) {
 	}
 	rows := rowsOf(t)
 	directory := t.TempDir()
+	module, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
 	free := make(chan struct{}, parallel)
 	var building sync.Mutex // go build itself uses all processors
 	var playing sync.WaitGroup
-	for n, r := range rows {
+	for _, r := range rows {
 		free <- struct{}{}
 		playing.Go(func() {
 			defer func() { <-free }()
 			building.Lock()
-			program, err := r.Build(t.Context(), absolute(t, root), directory)
+			directory := filepath.Join(directory, r.Scenario+"-"+r.Name)
+			program, err := r.Build(t.Context(), module, directory)
 			building.Unlock()
 			if r.err = err; err == nil {
-				r.play(t.Context(), program, filepath.Join(directory, fmt.Sprint(n)))
+				r.play(t.Context(), program, filepath.Join(directory, "trial"))
 			}
 			if *all {
 				fmt.Fprintf(os.Stderr, "%s with mutant %s: %s\n", r.Scenario, r.Name, r.outcome())
@@ -145,15 +150,6 @@ func rowsOf(t *testing.T) []*row {
 		rows = append(rows, &row{Mutant: m})
 	}
 	return rows
-}
-
-func absolute(t *testing.T, path string) string {
-	t.Helper()
-	made, err := filepath.Abs(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return made
 }
 
 // play plays the scenario until the verdict is conclusive. Of a mutant it goes
