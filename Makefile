@@ -35,7 +35,7 @@ build: ## build bin/takeover and bin/vipd
 
 # Packages whose live tests take minutes. They run by themselves and without
 # the race detector, which would slow down what they measure.
-LIVE = ./cmd/takeover ./daemon ./daemon/bfdrun ./scenarios/live ./scenarios/suite
+LIVE = ./cmd/takeover ./daemon ./daemon/bfdrun ./scenarios/live ./scenarios/suite ./scenarios/suite/mutants
 
 # Never from the test cache: the live tests depend on the machine.
 .PHONY: test
@@ -46,6 +46,10 @@ test: setup build ## run all tests, the live ones too (TESTFLAGS='-run Name')
 .PHONY: catalogue
 catalogue: setup ## play all scenarios that ship with every subject (make test plays a few)
 	go test -count=1 -timeout 60m -v ./scenarios/suite -args -ginkgo.label-filter=catalogue -catalogue
+
+.PHONY: mutants
+mutants: setup ## break vipd in many ways, each to be caught by a scenario (make test: two)
+	go test -count=1 -timeout 60m -v $(TESTFLAGS) ./scenarios/suite/mutants -args -mutants
 
 .PHONY: interop
 interop: setup ## run every cluster of vipd, keepalived and FRR (make test runs a part)
