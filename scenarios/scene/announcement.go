@@ -13,9 +13,10 @@ import (
 const (
 	// announcedWithin is what a node may take to announce what it has.
 	announcedWithin = 500 * time.Millisecond
-	// announcedApart is how far the time of an address, which its watcher gives
-	// it, may be off that of a frame, which the kernel does.
-	announcedApart = 20 * time.Millisecond
+	// announcedApart is how much later than that of a frame, which the kernel
+	// stamps, the time of an address may be, which its watcher gives it when it is
+	// let run.
+	announcedApart = 100 * time.Millisecond
 )
 
 // taking is a stretch of time for which a node had the address.

@@ -18,7 +18,8 @@ const (
 // interval wants whoever advertises to do so every Advertisement_Interval, as it
 // says itself (RFC 9568 §6.4.3). A late timer makes one interval longer and
 // the next shorter, so what counts is that three quarters are off the same way.
-// Intervals in which a fault strikes the host are left out.
+// Those below half an interval are left out, which are answers to a lower priority
+// or made up for a pause, and so are those in which a fault strikes the host.
 func (j *judge) interval() {
 	type stream struct {
 		host        string
@@ -38,7 +39,7 @@ func (j *judge) interval() {
 		last[s] = a
 		between := history.Window{From: before.At, To: a.At}
 		isStruck := func(f force) bool { return f.host == a.Host && f.Overlap(between).Length() > 0 }
-		if has && between.Length() < 2*s.interval && !slices.ContainsFunc(forces, isStruck) {
+		if has && between.Length() > s.interval/2 && between.Length() < 2*s.interval && !slices.ContainsFunc(forces, isStruck) {
 			apart[s] = append(apart[s], between.Length())
 		}
 	}
