@@ -98,6 +98,9 @@ func (s *listener) path(source netip.Addr) path {
 	if s.through != nil {
 		p.send = s.through.link
 	}
+	if s.base != nil && !s.unicast {
+		p.report = s.base.link
+	}
 	for _, i := range s.instances {
 		if !s.is6 && !s.unicast && !i.isOwner() {
 			p.own = append(p.own, i.ownable()...)

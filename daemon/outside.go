@@ -37,6 +37,7 @@ type network interface {
 type path struct {
 	way
 	receive, send netif.Link // the same, unless there is a virtual router MAC
+	report        netif.Link // where the group is joined too; Index 0: nowhere
 	peers         transport.Peers
 	own           []netip.Addr // virtual addresses that others may own
 }
@@ -70,7 +71,7 @@ type kernelNetwork struct{ kernel *netif.Kernel }
 func (n kernelNetwork) listen(p path, notify func()) (conn, error) {
 	settings := transport.Settings{
 		Interface: p.receive.Name, Index: p.receive.Index, Source: p.source, Group: p.group,
-		UnicastTTL: p.ttl, AH: p.isAH, Own: p.own,
+		UnicastTTL: p.ttl, AH: p.isAH, Own: p.own, ReportIndex: p.report.Index,
 	}
 	if p.unicast {
 		settings.Peers = p.peers

@@ -50,8 +50,8 @@ var ErrNotOurs = errors.New("the interface is not a virtual router's")
 // of its own making, because all routers would make the same one. When an
 // address is taken off, the others of its network stay (promote_secondaries).
 //
-// What it reports of its multicast groups (MLD) when an address is taken off, it
-// reports at once, and not after up to a second, when bridges have learned that
+// What it reports of its multicast groups (IGMP, MLD), when it is made and when an
+// address is taken off, it reports at once, and not after up to a second, when bridges have learned that
 // the MAC address is the new Active's.
 //
 // All sysctls are those of the macvlan, but for arp_ignore and arp_announce of
@@ -124,10 +124,12 @@ func (k *Kernel) prepareVMAC(v VMAC) (Link, error) {
 		{"ipv4", "arp_announce", "2"},
 		{"ipv4", "drop_gratuitous_arp", "1"},
 		{"ipv4", "promote_secondaries", "1"},
+		{"ipv4", "igmpv2_unsolicited_report_interval", "1"}, // ms
+		{"ipv4", "igmpv3_unsolicited_report_interval", "1"},
 		{"ipv6", "addr_gen_mode", "1"}, // IN6_ADDR_GEN_MODE_NONE
 		{"ipv6", "autoconf", "0"},
 		{"ipv6", "accept_ra", "0"},
-		{"ipv6", "mldv1_unsolicited_report_interval", "1"}, // ms
+		{"ipv6", "mldv1_unsolicited_report_interval", "1"},
 		{"ipv6", "mldv2_unsolicited_report_interval", "1"},
 	}
 	for _, s := range settings {

@@ -62,6 +62,11 @@ type Settings struct {
 	// such as a macvlan that carries the virtual router's hardware address
 	// (RFC 9568 §7.2).
 	SendIndex int
+	// ReportIndex, if not 0, is the index of another interface on which the group
+	// is joined too, for the switch to hear of it: on a macvlan with a virtual
+	// router's hardware address a report would tell the switch that the address is
+	// here, whoever has it. See Rejoin.
+	ReportIndex int
 	// AH carries advertisements in IP's Authentication Header, over IPv4: what
 	// is sent are whole packets, header first, and Receive takes those of
 	// protocol 51 only, whose Packet is what is signed.
@@ -208,27 +213,44 @@ func (s *Settings) prepare(fd int) error {
 	if s.Peers != nil {
 		return nil
 	}
-	if err := join(fd, s.Index, s.Group); err != nil {
-		return fmt.Errorf("join %s: %w", s.Group, err)
+	for _, index := range s.memberships() {
+		if err := join(fd, index, s.Group); err != nil {
+			return fmt.Errorf("join %s: %w", s.Group, err)
+		}
 	}
 	return nil
 }
 
-// Rejoin leaves the group and joins it again. The kernel keeps a membership
-// while the link is down, and loses it with the interface, even if that comes
-// back under the same index. It also tells switches that listen to reports of
-// membership. In unicast it does nothing.
+// memberships are the interfaces on which the socket is a member of the group.
+func (s *Settings) memberships() []int {
+	if s.ReportIndex == 0 || s.ReportIndex == s.Index {
+		return []int{s.Index}
+	}
+	return []int{s.Index, s.ReportIndex}
+}
+
+// Rejoin leaves the group and joins it again, for switches that listen to
+// reports of membership: on ReportIndex, if that is given, else on the interface.
+// The kernel keeps a membership while the link is down, and loses it with the
+// interface, even if that comes back under the same index: a lost one is made
+// good. In unicast it does nothing.
 func (c *Conn) Rejoin() error {
 	if c.settings.Peers != nil {
 		return nil
 	}
+	group, all := c.settings.Group, c.settings.memberships()
 	err := c.do(func(fd int) error {
+		for _, index := range all[:len(all)-1] {
+			if err := join(fd, index, group); err != nil && !errors.Is(err, unix.EADDRINUSE) {
+				return err
+			}
+		}
 		// The error is that it is no member, and then there is none to leave.
-		_ = leave(fd, c.settings.Index, c.settings.Group)
-		return join(fd, c.settings.Index, c.settings.Group)
+		_ = leave(fd, all[len(all)-1], group)
+		return join(fd, all[len(all)-1], group)
 	})
 	if err != nil {
-		return fmt.Errorf("join %s on %s again: %w", c.settings.Group, c.settings.place(), err)
+		return fmt.Errorf("join %s on %s again: %w", group, c.settings.place(), err)
 	}
 	return nil
 }

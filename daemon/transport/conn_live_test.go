@@ -205,20 +205,7 @@ func TestLiveMembership(t *testing.T) {
 func TestLiveConnSendsThroughAnother(t *testing.T) {
 	betweenHosts(t, func(t *testing.T, a, b *host) {
 		hardware := net.HardwareAddr{0x00, 0x00, 0x5e, 0x00, 0x01, 51}
-		index := 0
-		a.do(func() {
-			macvlan := &netlink.Macvlan{
-				LinkAttrs: netlink.LinkAttrs{Name: "vrrp.51", ParentIndex: a.link().Attrs().Index, HardwareAddr: hardware},
-				Mode:      netlink.MACVLAN_MODE_PRIVATE,
-			}
-			if err := netlink.LinkAdd(macvlan); err != nil {
-				t.Fatal(err)
-			}
-			if err := netlink.LinkSetUp(macvlan); err != nil {
-				t.Fatal(err)
-			}
-			index = macvlan.Attrs().Index
-		})
+		index := a.macvlan("vrrp.51", hardware)
 		seen := b.capture(unix.ETH_P_IP)
 		from, to := a.open(Settings{SendIndex: index}), b.open(Settings{})
 		from.send("virtual")
@@ -230,6 +217,47 @@ func TestLiveConnSendsThroughAnother(t *testing.T) {
 		}
 		to.send("answer")
 		if d := from.datagram(); string(d.Payload) != "answer" {
+			t.Errorf("received %+v", d)
+		}
+	})
+}
+
+// A switch learns where a hardware address is from every frame: none comes from
+// the virtual router's when the group is joined again, but from the one below.
+func TestLiveRejoinReportsFromTheInterfaceBelow(t *testing.T) {
+	betweenHosts(t, func(t *testing.T, a, b *host) {
+		hardware := net.HardwareAddr{0x00, 0x00, 0x5e, 0x00, 0x01, 51}
+		// A macvlan's reports come once each, and at once.
+		a.do(func() { write(t, "/proc/sys/net/ipv4/igmp_qrv", "1") })
+		index, below := a.macvlan("vrrp.51", hardware), 0
+		a.do(func() {
+			below = a.link().Attrs().Index
+			for _, name := range []string{a.name, "vrrp.51"} {
+				write(t, "/proc/sys/net/ipv4/conf/"+name+"/igmpv3_unsolicited_report_interval", "1")
+			}
+		})
+		seen := b.capture(unix.ETH_P_IP)
+		const protocol = 14 + 9
+		reporter := func() string {
+			for {
+				if frame := seen.next(); frame[protocol] == unix.IPPROTO_IGMP {
+					return net.HardwareAddr(frame[6:12]).String()
+				}
+			}
+		}
+		from := a.open(Settings{Interface: "vrrp.51", Index: index, ReportIndex: below})
+		for reporter() != hardware.String() { // the first one
+		}
+		for range 5 {
+			if err := from.Rejoin(); err != nil {
+				t.Fatal(err)
+			}
+			if got := reporter(); got == hardware.String() {
+				t.Errorf("a report comes from %s", got)
+			}
+		}
+		b.open(Settings{}).send("heard")
+		if d := from.datagram(); string(d.Payload) != "heard" {
 			t.Errorf("received %+v", d)
 		}
 	})

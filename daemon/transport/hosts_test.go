@@ -135,13 +135,35 @@ func (h *host) link() netlink.Link {
 	return link
 }
 
-// open opens a Conn in the host's namespace. A Source that is not set is the
+// macvlan makes one over the host's interface, up, and returns its index.
+func (h *host) macvlan(name string, hardware net.HardwareAddr) (index int) {
+	h.t.Helper()
+	h.do(func() {
+		macvlan := &netlink.Macvlan{
+			LinkAttrs: netlink.LinkAttrs{Name: name, ParentIndex: h.link().Attrs().Index, HardwareAddr: hardware},
+			Mode:      netlink.MACVLAN_MODE_PRIVATE,
+		}
+		if err := netlink.LinkAdd(macvlan); err != nil {
+			h.t.Fatal(err)
+		}
+		if err := netlink.LinkSetUp(macvlan); err != nil {
+			h.t.Fatal(err)
+		}
+		index = macvlan.Attrs().Index
+	})
+	return index
+}
+
+// open opens a Conn in the host's namespace, on its interface unless another is
+// given. A Source that is not set is the
 // IPv4 address.
 func (h *host) open(settings Settings) *testConn {
 	h.t.Helper()
 	c := &testConn{t: h.t, readable: make(chan struct{}, 1)}
 	h.do(func() {
-		settings.Interface, settings.Index = h.name, h.link().Attrs().Index
+		if settings.Interface == "" {
+			settings.Interface, settings.Index = h.name, h.link().Attrs().Index
+		}
 		if !settings.Source.IsValid() {
 			settings.Source = h.ip4
 		}
