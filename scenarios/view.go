@@ -75,7 +75,7 @@ func (v *view) take(event history.Event) {
 		}
 		v.answeredBy[body.Stream][body.By] = max(v.answeredBy[body.Stream][body.By], event.At)
 	case history.Trial, history.Phase, history.FaultArmed, history.FaultStart, history.FaultEnd, history.ARP, history.NA, history.Link,
-		history.Neighbour, history.Owners, history.ProcessStart, history.ProcessExit,
+		history.Neighbour, history.Owners, history.Connection, history.Forwarding, history.Usage, history.ProcessStart, history.ProcessExit,
 		history.Transition, history.Canary, history.Truth, history.Note:
 		// They say nothing about who owns the VIP.
 	}

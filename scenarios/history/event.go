@@ -39,6 +39,9 @@ const (
 	KindNeighbour    Kind = "neighbour"
 	KindProbe        Kind = "probe"
 	KindOwners       Kind = "owners"
+	KindConnection   Kind = "connection"
+	KindForwarding   Kind = "forwarding"
+	KindUsage        Kind = "usage"
 	KindProcessStart Kind = "process-start"
 	KindProcessExit  Kind = "process-exit"
 	KindTransition   Kind = "transition"
@@ -262,9 +265,16 @@ type Neighbour struct {
 
 // The names of the streams of probes.
 const (
-	StreamICMP = "icmp" // echo requests to the VIP
-	StreamHTTP = "http" // GET / on the VIP, a connection each
+	StreamICMP      = "icmp"       // echo requests to the VIP
+	StreamHTTP      = "http"       // GET / on the VIP, a connection each
+	StreamUDP       = "udp"        // datagrams to the echo server behind the VIP
+	StreamTCP       = "tcp"        // connects to the echo server, until it says its name
+	StreamKeepAlive = "keep-alive" // GET / on the VIP, over one connection as long as it lasts
 )
+
+// StreamConnections is the key in Trial.ProbePeriods of the heartbeats' period
+// of long-lived connections.
+const StreamConnections = "connections"
 
 // Probe is one probe that was answered or given up. At is when it was sent.
 type Probe struct {
@@ -272,7 +282,7 @@ type Probe struct {
 	Seq    int    `json:"seq"` // from 0; due at the stream's start + Seq x period
 	// RTT is the time to the answer, by the kernel's timestamp; 0 when lost.
 	RTT time.Duration `json:"rtt_ns,omitempty"`
-	// By is the host that answered: by its MAC for icmp, its words for http.
+	// By is the host that answered: by its MAC for icmp, else by its words.
 	By string `json:"by,omitempty"`
 	// Error says why it was lost.
 	Error string `json:"error,omitempty"`
@@ -292,6 +302,53 @@ type Owners struct {
 
 // StreamOwners is the key of its period in Trial.ProbePeriods.
 const StreamOwners = "owners"
+
+// Connection is a turn in the life of a long-lived TCP connection of Host to the
+// VIP, over which heartbeats go to and fro. One that is lost is opened again, as
+// another.
+type Connection struct {
+	Number int    `json:"number"` // from 1, one for each connection
+	Fate   Fate   `json:"fate"`
+	By     string `json:"by"` // the host that accepted it
+	// Heartbeats is how many were answered, SilenceMax the longest time without
+	// an answer to any.
+	Heartbeats int           `json:"heartbeats"`
+	SilenceMax time.Duration `json:"silence_max_ns"`
+	// Error says how it ended, if it did.
+	Error string `json:"error,omitempty"`
+}
+
+// Fate is what became of a connection.
+type Fate string
+
+// The fates. The first is its begin; the last is said of those that are open when
+// the probes end.
+const (
+	FateOpened   Fate = "opened"
+	FateReset    Fate = "reset"     // by an RST, or the server closed it
+	FateTimedOut Fate = "timed-out" // no heartbeat was answered for too long
+	FateSurvived Fate = "survived"
+)
+
+// Forwarding is a change in the forwarding table of a segment's bridge: the port
+// of Host is where frames for the MAC address go, or not any more.
+type Forwarding struct {
+	Bridge  string `json:"bridge"`
+	MAC     string `json:"mac"`
+	Present bool   `json:"present"`
+}
+
+// Usage is what a daemon in Host uses, with all processes that it started and
+// that last: those that come and go between two looks, as scripts do, are left
+// out.
+type Usage struct {
+	Name        string `json:"name"` // vipd, keepalived, ...
+	PID         int    `json:"pid"`  // of its first process
+	Processes   int    `json:"processes"`
+	Threads     int    `json:"threads"`
+	Descriptors int    `json:"descriptors"`
+	AnonKiB     int    `json:"anon_kib"` // RssAnon of proc_pid_status(5), summed up
+}
 
 // ProcessStart is a process started in Host.
 type ProcessStart struct {
@@ -379,6 +436,9 @@ func (Link) Kind() Kind         { return KindLink }
 func (Neighbour) Kind() Kind    { return KindNeighbour }
 func (Probe) Kind() Kind        { return KindProbe }
 func (Owners) Kind() Kind       { return KindOwners }
+func (Connection) Kind() Kind   { return KindConnection }
+func (Forwarding) Kind() Kind   { return KindForwarding }
+func (Usage) Kind() Kind        { return KindUsage }
 func (ProcessStart) Kind() Kind { return KindProcessStart }
 func (ProcessExit) Kind() Kind  { return KindProcessExit }
 func (Transition) Kind() Kind   { return KindTransition }
@@ -399,6 +459,9 @@ func (Link) isBody()         {}
 func (Neighbour) isBody()    {}
 func (Probe) isBody()        {}
 func (Owners) isBody()       {}
+func (Connection) isBody()   {}
+func (Forwarding) isBody()   {}
+func (Usage) isBody()        {}
 func (ProcessStart) isBody() {}
 func (ProcessExit) isBody()  {}
 func (Transition) isBody()   {}

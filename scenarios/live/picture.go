@@ -77,7 +77,7 @@ func (p *picture) take(event history.Event) {
 			p.adverts[event.Host] = max(p.adverts[event.Host], event.At)
 		}
 	case history.Trial, history.Phase, history.FaultArmed, history.FaultStart, history.FaultEnd, history.ARP,
-		history.NA, history.Neighbour, history.Probe, history.Owners, history.ProcessStart, history.ProcessExit,
+		history.NA, history.Neighbour, history.Probe, history.Owners, history.Connection, history.Forwarding, history.Usage, history.ProcessStart, history.ProcessExit,
 		history.Canary, history.Truth, history.Note:
 		// They say nothing of how a host stands.
 	}

@@ -87,7 +87,7 @@ func (r *replay) take(event history.Event) {
 	case history.FaultEnd:
 		r.ends(m, i, body.Fault)
 	case history.Trial, history.Phase, history.FaultArmed, history.ARP, history.NA, history.Link, history.Neighbour, history.Probe,
-		history.Owners, history.Canary, history.Truth, history.Note:
+		history.Owners, history.Connection, history.Forwarding, history.Usage, history.Canary, history.Truth, history.Note:
 	}
 }
 

@@ -168,7 +168,7 @@ func (w *wire) take(m Moment, i int, body history.Body) {
 	case history.ProcessStart:
 		w.seats[i].begun = m.At
 	case history.Trial, history.Phase, history.FaultArmed, history.ARP, history.NA, history.Address, history.Link,
-		history.Neighbour, history.Probe, history.Owners, history.Canary, history.Truth, history.Note:
+		history.Neighbour, history.Probe, history.Owners, history.Connection, history.Forwarding, history.Usage, history.Canary, history.Truth, history.Note:
 	}
 }
 
