@@ -121,7 +121,8 @@ func ownershipNotes(o *Ownership) []string {
 	}
 	add("lost in all: %d echo requests, %d HTTP requests; transitions: %d", o.ProbesLost, o.RequestsLost, o.Transitions)
 	for _, n := range o.NearFailovers {
-		add("near failover: %s heard nothing for %s (#%d to #%d)", n.Host, duration(n.Gap), n.From, n.To)
+		add("near failover: %s heard nothing for %s, %s before its timer's end (#%d to #%d)",
+			n.Host, duration(n.Gap), duration(n.Left), n.From, n.To)
 	}
 	return notes
 }

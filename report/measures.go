@@ -127,10 +127,10 @@ type Ownership struct {
 	Held Held `json:"held"`
 	Seen Seen `json:"seen"`
 	// Transitions is how often a node gained or gave up the VIP.
-	Transitions   int            `json:"transitions"`
-	RequestsLost  int            `json:"requests_lost"` // HTTP
-	ProbesLost    int            `json:"probes_lost"`   // ICMP
-	NearFailovers []NearFailover `json:"near_failovers"`
+	Transitions   int                    `json:"transitions"`
+	RequestsLost  int                    `json:"requests_lost"` // HTTP
+	ProbesLost    int                    `json:"probes_lost"`   // ICMP
+	NearFailovers []history.NearFailover `json:"near_failovers"`
 	// Declared is the reason for two owners, if they are declared.
 	Declared string `json:"declared,omitempty"`
 }
@@ -148,13 +148,4 @@ type Seen struct {
 	TwoOwners       time.Duration `json:"two_owners_ns"`
 	TwoOwnersAtOnce time.Duration `json:"two_owners_at_once_ns"`
 	NoOwner         time.Duration `json:"no_owner_ns"`
-}
-
-// NearFailover is a silence of more than two intervals at a Backup, in which
-// nobody took over.
-type NearFailover struct {
-	Host string        `json:"host"`
-	From int           `json:"from"` // event: the advertisement before
-	To   int           `json:"to"`   // event: the one after
-	Gap  time.Duration `json:"gap_ns"`
 }

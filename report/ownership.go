@@ -2,7 +2,6 @@ package report
 
 import (
 	"slices"
-	"time"
 
 	"takeover/scenarios/history"
 )
@@ -28,7 +27,7 @@ func ownership(events []history.Event, c history.Course, holdings []history.Hold
 			o.ProbesLost++
 		}
 	}
-	o.NearFailovers = nearFailovers(events, c, holdings)
+	o.NearFailovers = history.NearFailovers(events, c, holdings)
 	if c.Trial.Expect.TwoOwners {
 		o.Declared = c.Trial.Expect.TwoOwnersReason
 	}
@@ -92,48 +91,4 @@ func seen(events []history.Event, c history.Course, w history.Window) Seen {
 		}
 	}
 	return s
-}
-
-// nearFailovers finds the silences at Backups, from the moment the cluster was
-// settled, that were longer than two intervals and ended without an election:
-// nobody gained the VIP meanwhile.
-func nearFailovers(events []history.Event, c history.Course, holdings []history.Holding) []NearFailover {
-	near := []NearFailover{}
-	w := history.Window{From: c.Settled().From, To: c.End}
-	last := map[string]history.Seen[history.Advert]{}
-	for _, a := range history.Select[history.Advert](events) {
-		if a.Body.Direction != history.ToHost || a.Body.VRID != c.Trial.Cluster.VRID || !w.Contains(a.At) {
-			continue
-		}
-		before, known := last[a.Host]
-		last[a.Host] = a
-		gap := a.At - before.At
-		if known && gap > 2*c.Trial.Cluster.AdvertInterval &&
-			!elected(holdings, history.Window{From: before.At, To: a.At + settleTime}, a.Host) {
-			near = append(near, NearFailover{Host: a.Host, From: before.ID, To: a.ID, Gap: gap})
-		}
-	}
-	return near
-}
-
-// settleTime is how much later than its first advertisement a new Active may
-// be seen with the VIP.
-const settleTime = 50 * time.Millisecond
-
-// elected says whether somebody gained the VIP in the window, or whether the
-// host was no Backup at all but had it.
-func elected(holdings []history.Holding, w history.Window, host string) bool {
-	for _, holding := range holdings {
-		if holding.Overlap(w).Length() == 0 {
-			continue
-		}
-		if slices.Contains(holding.Hosts, host) {
-			return true
-		}
-		before := history.HoldersAt(holdings, holding.From-1)
-		if w.Contains(holding.From) && slices.ContainsFunc(holding.Hosts, func(h string) bool { return !slices.Contains(before, h) }) {
-			return true
-		}
-	}
-	return false
 }

@@ -48,26 +48,26 @@ const (
 // complete frame (a trial, its phases, its fault) nothing else is judged
 // either, and the trial fails.
 func Judge(events []history.Event) history.Judgement {
-	findings, skipped := findAll(history.Sorted(events))
+	findings, skipped, observed := findAll(history.Sorted(events))
 	verdicts := []history.Verdict{history.Pass}
 	for _, finding := range findings {
 		verdicts = append(verdicts, finding.Verdict)
 	}
-	return history.Judgement{Verdict: history.Combine(verdicts), Findings: findings, Skipped: skipped}
+	return history.Judgement{Verdict: history.Combine(verdicts), Findings: findings, Skipped: skipped, Observed: observed}
 }
 
-func findAll(events []history.Event) ([]history.Finding, []history.Skip) {
+func findAll(events []history.Event) ([]history.Finding, []history.Skip, *history.Observed) {
 	course, err := history.ReadCourse(events)
 	if err != nil {
-		return []history.Finding{fail(completeness, nil, "%v", err)}, nil
+		return []history.Finding{fail(completeness, nil, "%v", err)}, nil, nil
 	}
 	if interrupted, ok := course.Phases[history.PhaseInterrupted]; ok {
 		f := fail(completeness, []int{interrupted.ID}, "the trial was interrupted")
 		f.Verdict = history.Inconclusive
-		return []history.Finding{f}, nil
+		return []history.Finding{f}, nil, nil
 	}
 	if findings := checkFrame(events, course); len(findings) > 0 {
-		return findings, nil
+		return findings, nil, nil
 	}
 	e := newEvidence(events, course)
 	findings := []history.Finding{}
@@ -76,7 +76,7 @@ func findAll(events []history.Event) ([]history.Finding, []history.Skip) {
 	} {
 		findings = append(findings, judge(e)...)
 	}
-	return findings, e.skipped()
+	return findings, e.skipped(), e.observe()
 }
 
 // evidence is a history with what several judges read from it.

@@ -13,6 +13,11 @@
 //   - conduct: every daemon did what the RFC asks, by what it was told; the
 //     rules are those of package conduct, which the simulator is judged by
 //
+// Beside them Observe tells what neither passes nor fails by itself: near
+// failovers, changes of the owner that no fault explains, tables that led to
+// another than the owner, who answered how much, what became of long-lived
+// connections, and what the daemons used more in the end.
+//
 // A bound with a margin means nothing on a machine that was late by more than
 // half of that margin: what depends on it is inconclusive then, whichever way
 // it looks. The canary tells. That holds for timing, for the moment of two

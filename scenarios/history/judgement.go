@@ -35,6 +35,8 @@ type Judgement struct {
 	// Skipped is what could not be judged. It speaks neither for nor against
 	// the trial.
 	Skipped []Skip `json:"skipped,omitempty"`
+	// Observed is what was noticed beside that; nil: nothing was looked for.
+	Observed *Observed `json:"observed,omitempty"`
 }
 
 // Skip is what a judge left out.
