@@ -30,6 +30,9 @@ func details(t Trial, numbered bool, paint func(string) string) []string {
 	for _, note := range notes(m) {
 		lines = append(lines, "  "+note)
 	}
+	for _, line := range t.Judgement.Observed.Lines() { // the near failovers stand in the notes
+		lines = append(lines, "  "+line)
+	}
 	for _, f := range t.Judgement.Findings {
 		lines = append(lines, "  "+findingLine(f))
 	}

@@ -41,6 +41,10 @@ func collect(typ reflect.Type, fields map[string]bool, seen map[reflect.Type]boo
 		if !field.IsExported() {
 			continue
 		}
+		if field.Anonymous { // its fields stand among the others
+			collect(field.Type, fields, seen)
+			continue
+		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "" {
 			name = typ.Name() + "." + field.Name + " (it has no JSON name)"

@@ -279,5 +279,8 @@ func printScenes(out io.Writer, trials []*sceneTrial) {
 		for _, skip := range t.Judgement.Skipped {
 			fmt.Fprintf(out, "    %s: %s\n", skip.Check, skip.Reason)
 		}
+		for _, line := range slices.Concat(t.Judgement.Observed.NearLines(), t.Judgement.Observed.Lines()) {
+			fmt.Fprintf(out, "    %s\n", line)
+		}
 	}
 }

@@ -90,8 +90,8 @@ type Growth struct {
 	Events      []int         `json:"events"` // the two samples with the least memory
 }
 
-// Lines say in words what is worth a word, the most important first. The near
-// failovers come from a trial's own measures in reports on drills.
+// Lines say in words what is worth a word, but for the near failovers: see
+// NearLines.
 func (o *Observed) Lines() []string {
 	if o == nil {
 		return nil
@@ -118,7 +118,7 @@ func (o *Observed) Lines() []string {
 		}
 	}
 	for _, s := range o.Shares {
-		if s.Stream != StreamICMP {
+		if s.Fraction < 1 && s.Stream != StreamICMP {
 			add("%s answered %d requests of stream %s: %.1f%%", s.Host, s.Answered, s.Stream, 100*s.Fraction)
 		}
 	}

@@ -38,13 +38,13 @@ func (s Scene) Problems() []Problem {
 	c.wrong(s.Why == "", at("why"), "it needs a why: what justifies its expectations")
 	c.wrong(len(s.Schedule) == 0, at("schedule"), "it needs a schedule with a fault")
 	c.wrong(s.Length < 0 || time.Duration(s.Length) > lengthMax, at("length"), "length %s is not from 0s to %s", s.Length, lengthMax)
-	c.period("icmp", s.Load.ICMP, 100*time.Microsecond)
-	c.period("http", s.Load.HTTP, time.Millisecond)
+	c.load(s.Load)
 	for i, step := range s.Schedule {
 		c.step(i, step)
 		c.wrong(s.Length > 0 && step.At+step.For > s.Length, at("schedule", i), "it is not over within the length %s", s.Length)
 	}
 	c.expect(s.Expect)
+	c.observed(s)
 	for i, known := range s.Known {
 		c.wrong(!slices.Contains(Expectations(), known.Expectation), at("known", i, "expectation"), "%q is no expectation%s; there are %s",
 			known.Expectation, Nearest(known.Expectation, Expectations()), strings.Join(Expectations(), ", "))
@@ -52,10 +52,6 @@ func (s Scene) Problems() []Problem {
 		c.wrong(known.Reason == "", at("known", i), "it needs a reason")
 	}
 	return c.all
-}
-
-func (c *checker) period(name string, d fault.Duration, least time.Duration) {
-	c.wrong(d != 0 && (time.Duration(d) < least || time.Duration(d) > 10*time.Second), at("load", name), "%s %s is not from %s to 10s", name, d, least)
 }
 
 func (c *checker) step(i int, step Step) {
@@ -92,7 +88,7 @@ func (c *checker) expect(e Expect) {
 	for _, span := range []struct {
 		name  string
 		value *Span
-	}{{checkDual, e.Dual}, {checkNone, e.None}, {checkReversion, e.Reversion}} {
+	}{{checkDual, e.Dual}, {checkNone, e.None}, {checkReversion, e.Reversion}, {checkStale, e.Stale}} {
 		v := span.value
 		if v == nil {
 			continue
@@ -105,9 +101,6 @@ func (c *checker) expect(e Expect) {
 		c.wrong(a.Within < 0, at("expect", checkAnnouncement, "within"), "within %s is negative", a.Within)
 		c.wrong(a.Times < 0 || a.During < 0, at("expect", checkAnnouncement), "a number is not negative")
 		c.wrong((a.Times > 0) != (a.During > 0), at("expect", checkAnnouncement), "times and during go together")
-	}
-	if l := e.Lost; l != nil {
-		c.wrong(l.ICMP != nil && *l.ICMP < 0 || l.HTTP != nil && *l.HTTP < 0, at("expect", checkLost), "a number is not negative")
 	}
 }
 

@@ -25,6 +25,11 @@ const (
 
 	checkAnnouncement = "announcement"
 	checkInterval     = "interval"
+	checkNear         = "near"
+	checkFlapping     = "flapping"
+	checkStale        = "stale"
+	checkReset        = "reset"
+	checkLeaks        = "leaks"
 )
 
 // Judge compares a history with what the scene expects, and asks of every
@@ -44,6 +49,7 @@ func Judge(s Scene, version string, events []history.Event) history.Judgement {
 	}
 	for _, judge := range []func(){
 		j.failover, j.dual, j.none, j.lost, j.active, j.flaps, j.reversion, j.liveness, j.announcement, j.interval,
+		j.near, j.flapping, j.stale, j.reset, j.leaks,
 	} {
 		judge()
 	}
@@ -60,6 +66,8 @@ type judge struct {
 	holdings []history.Holding
 	probes   []history.Seen[history.Probe]
 	canaries []history.Seen[history.Canary]
+	observed *history.Observed
+	tables   int // entries of neighbour tables for the address
 	findings []history.Finding
 }
 
@@ -77,6 +85,12 @@ func newJudge(s Scene, events []history.Event) (*judge, error) {
 		Scene: s, events: events, course: course, first: starts[0], window: history.Window{From: starts[0].At, To: course.End}, healed: starts[0].At,
 		holdings: history.Holdings(events, course.VIP(), course.End),
 		probes:   history.Select[history.Probe](events), canaries: history.Select[history.Canary](events),
+		observed: check.Observe(events, course),
+	}
+	for _, n := range history.Select[history.Neighbour](events) {
+		if n.Body.IP == course.VIP() {
+			j.tables++
+		}
 	}
 	for _, end := range ends {
 		j.healed = max(j.healed, end.At)
@@ -113,7 +127,7 @@ func (j *judge) standstill(w history.Window, beside time.Duration) time.Duration
 }
 
 func (j *judge) judgement(version string) history.Judgement {
-	made := history.Judgement{Verdict: history.Pass, Findings: []history.Finding{}}
+	made := history.Judgement{Verdict: history.Pass, Findings: []history.Finding{}, Observed: j.observed}
 	verdicts := []history.Verdict{history.Pass}
 	subject := j.course.Trial.Subject
 	for _, f := range j.findings {
@@ -237,30 +251,6 @@ func (j *judge) span(name string, s *Span, took time.Duration, events []int, wor
 	}
 	if took < time.Duration(s.AtLeast) {
 		j.fail(name, time.Duration(s.AtLeast)-took, events, "%s %s, expected is at least %s", words, round(took), s.AtLeast)
-	}
-}
-
-func (j *judge) lost() {
-	if j.Expect.Lost == nil {
-		return
-	}
-	for _, e := range []struct {
-		stream string
-		most   *int
-	}{{history.StreamICMP, j.Expect.Lost.ICMP}, {history.StreamHTTP, j.Expect.Lost.HTTP}} {
-		if e.most == nil {
-			continue
-		}
-		lost, event := 0, 0
-		for _, p := range j.probes {
-			if p.Body.Stream == e.stream && p.Body.Lost() && j.window.Contains(p.At) {
-				lost, event = lost+1, p.ID
-			}
-		}
-		if lost > *e.most {
-			beyond := time.Duration(lost-*e.most) * j.course.Trial.ProbePeriods[e.stream]
-			j.fail(checkLost, beyond, []int{event}, "%d probes of stream %s were lost, expected is at most %d", lost, e.stream, *e.most)
-		}
 	}
 }
 

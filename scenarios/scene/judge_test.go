@@ -11,7 +11,10 @@ import (
 	"takeover/scenarios/scene"
 )
 
-var vip = netip.MustParseAddr("10.0.0.200")
+var (
+	vip   = netip.MustParseAddr("10.0.0.200")
+	vip32 = netip.PrefixFrom(vip, 32)
+)
 
 // told is a history of a failover from node1 to node2 and back: the fault at
 // 10 s, node2 at 13 s, undone at 15 s, node1 again at 18 s, the end at 20 s.

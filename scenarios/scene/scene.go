@@ -26,10 +26,18 @@ type Scene struct {
 	Known    []Known        `json:"known,omitempty"`
 }
 
-// Load is what the client asks the first virtual address.
+// Load is what the client asks the first virtual address, and how much time is
+// between two probes of each stream. What is not given is not asked, but echo
+// requests and HTTP requests.
 type Load struct {
 	ICMP fault.Duration `json:"icmp,omitempty"` // between echo requests; 1 ms unless given
 	HTTP fault.Duration `json:"http,omitempty"` // between requests; 10 ms unless given
+	UDP  fault.Duration `json:"udp,omitempty"`  // between datagrams to an echo server
+	TCP  fault.Duration `json:"tcp,omitempty"`  // between connects to it
+	// KeepAlive is between HTTP requests over one connection, which is opened
+	// again when it is lost.
+	KeepAlive   fault.Duration `json:"keep_alive,omitempty"`
+	Connections *Connections   `json:"connections,omitempty"`
 }
 
 // Step is a fault and when it comes: At, or at a moment drawn from Between; once,
@@ -60,6 +68,11 @@ type Expect struct {
 	Reversion *Span     `json:"reversion,omitempty"`
 	// Announcement is asked of every takeover, with what is not given as there.
 	Announcement *Announcement `json:"announcement,omitempty"`
+	Near         *Count        `json:"near,omitempty"`     // near failovers
+	Flapping     *Count        `json:"flapping,omitempty"` // changes of the owner that no fault explains
+	Stale        *Span         `json:"stale,omitempty"`    // the longest time that a table led to another than the owner
+	Reset        *Count        `json:"reset,omitempty"`    // long-lived connections
+	Leaks        *Leaks        `json:"leaks,omitempty"`
 }
 
 // Failover is the first time that another node has the address.
@@ -85,8 +98,11 @@ type Count struct {
 
 // Lost bounds the probes that were given up, by their stream.
 type Lost struct {
-	ICMP *int `json:"icmp,omitempty"`
-	HTTP *int `json:"http,omitempty"`
+	ICMP      *int `json:"icmp,omitempty"`
+	HTTP      *int `json:"http,omitempty"`
+	UDP       *int `json:"udp,omitempty"`
+	TCP       *int `json:"tcp,omitempty"`
+	KeepAlive *int `json:"keep_alive,omitempty"`
 }
 
 // Announcement is how whoever takes the address makes itself known: gratuitous
@@ -110,5 +126,6 @@ func Expectations() []string {
 	return []string{
 		checkFailover, checkDual, checkNone, checkLost, checkActive, checkFlaps, checkReversion, checkLiveness, checkOwnership,
 		checkAnnouncement, checkInterval,
+		checkNear, checkFlapping, checkStale, checkReset, checkLeaks,
 	}
 }
