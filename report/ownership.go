@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"time"
 
 	"takeover/scenarios/history"
 )
