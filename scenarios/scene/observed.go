@@ -148,17 +148,19 @@ func (j *judge) leaks() {
 			grown int
 			bound *int
 		}{
-			{"processes", g.Processes, l.Processes}, {"threads", g.Threads, l.Threads},
-			{"descriptors", g.Descriptors, l.Descriptors}, {"KiB", g.AnonKiB, l.MemoryKiB},
+			{"processes", g.Processes, l.Processes},
+			{"threads", g.Threads, l.Threads},
+			{"descriptors", g.Descriptors, l.Descriptors},
+			{"KiB", g.AnonKiB, l.MemoryKiB},
 		} {
 			if of.bound == nil {
 				continue
 			}
 			grown, per := float64(of.grown), ""
-			switch {
-			case l.Per == PerChange:
+			switch l.Per {
+			case PerChange:
 				grown, per = grown/float64(max(1, g.Changes)), " for each change of the owner"
-			case l.Per == PerHour:
+			case PerHour:
 				grown, per = grown*float64(time.Hour)/float64(max(g.Window, 1)), " an hour"
 			}
 			if grown > float64(*of.bound) {
