@@ -20,7 +20,8 @@ type StandPlan struct {
 	// all of them, or one each, in the order of the hosts, joined by +.
 	Subject  string
 	Programs Programs
-	Pcap     bool // keep all frames in capture.pcapng
+	Pcap     bool   // keep all frames in capture.pcapng
+	Seed     uint64 // of what is random in faults
 }
 
 // arrangement is a process of the topology with all that is known of it before

@@ -138,11 +138,8 @@ func judgeFaults(t *testing.T, out string) {
 	}
 }
 
-// notBuilt are the faults that need the wire, or a machine of their own.
-var notBuilt = map[fault.Kind]bool{
-	fault.TrafficDelayed: true, fault.TrafficReordered: true, fault.TrafficDuplicated: true, fault.TrafficCorrupted: true,
-	fault.TrafficShaped: true, fault.TrafficReplayed: true, fault.ClockStepped: true,
-}
+// notBuilt are the faults that need a machine of their own.
+var notBuilt = map[fault.Kind]bool{fault.ClockStepped: true}
 
 // runFaults is process 1 of the sandbox.
 func runFaults(args []string) error {

@@ -15,6 +15,7 @@ import (
 	"takeover/scenarios/fault"
 	"takeover/topology"
 	"takeover/topology/impair"
+	"takeover/topology/impair/wire"
 	"takeover/topology/lab"
 )
 
@@ -27,8 +28,8 @@ func (s *Stand) prepareLink(f fault.Fault, host string) (injection, error) {
 	switch f.Kind { //nolint:exhaustive // the rest is not built yet
 	case fault.AdvertsDropped:
 		return injection{
-			func() error { return s.drops.DropVRRP(port, true) },
-			func() error { return s.drops.DropVRRP(port, false) },
+			func() error { return s.dropVRRP(port, true) },
+			func() error { return s.dropVRRP(port, false) },
 		}, nil
 	case fault.LinkLoss:
 		return injection{
@@ -39,8 +40,10 @@ func (s *Stand) prepareLink(f fault.Fault, host string) (injection, error) {
 		return s.prepareLinkDown(f, host)
 	case fault.LinkFlaps:
 		return s.prepareFlaps(f, port), nil
-	case fault.OneWayLoss, fault.TrafficDropped:
+	case fault.OneWayLoss:
 		return s.prepareDrops(f, host)
+	case fault.TrafficDropped:
+		return s.prepareTraffic(f, host)
 	case fault.MTUHole:
 		return s.cut(impair.Match{Longer: f.Size}, s.ways(host, "both", ""))
 	case fault.MulticastSnooped:
@@ -49,9 +52,17 @@ func (s *Stand) prepareLink(f fault.Fault, host string) (injection, error) {
 		return s.preparePartition(f, host)
 	case fault.MACMoved, fault.MACForgotten:
 		return s.prepareMAC(f, host)
+	case fault.TrafficDelayed, fault.TrafficReordered, fault.TrafficDuplicated, fault.TrafficCorrupted,
+		fault.TrafficShaped, fault.TrafficReplayed:
+		return s.prepareTraffic(f, host)
 	default:
 		return injection{}, ErrNotBuilt
 	}
+}
+
+// dropVRRP is of a port, with a wire or without.
+func (s *Stand) dropVRRP(port string, drop bool) error {
+	return errors.Join(s.drops.DropVRRP(port, drop), s.drops.DropVRRP(wire.Device(port), drop))
 }
 
 // cut drops frames on some ways.
@@ -67,13 +78,14 @@ func (s *Stand) cut(match impair.Match, ways []impair.Way) (injection, error) {
 }
 
 // ways are those from, to, or from and to a host; with a peer only between both.
+// They are also those of the wires that its ports may get.
 func (s *Stand) ways(host, direction, peer string) []impair.Way {
 	far := []string{""}
 	if peer != "" {
-		far = s.portNames(peer)
+		far = withWires(s.portNames(peer))
 	}
 	var ways []impair.Way
-	for _, own := range s.portNames(host) {
+	for _, own := range withWires(s.portNames(host)) {
 		for _, other := range far {
 			if direction != "to" {
 				ways = append(ways, impair.Way{From: own, To: other})
@@ -86,6 +98,15 @@ func (s *Stand) ways(host, direction, peer string) []impair.Way {
 	return ways
 }
 
+// withWires are the ports and what takes their places at the bridge.
+func withWires(ports []string) []string {
+	all := slices.Clone(ports)
+	for _, port := range ports {
+		all = append(all, wire.Device(port))
+	}
+	return all
+}
+
 func (s *Stand) portNames(host string) []string {
 	var names []string
 	for _, link := range s.lab.Host(host).Links {
@@ -94,15 +115,20 @@ func (s *Stand) portNames(host string) []string {
 	return names
 }
 
-func (s *Stand) prepareDrops(f fault.Fault, host string) (injection, error) {
+// prepareTraffic makes a fault of some of a host's frames.
+func (s *Stand) prepareTraffic(f fault.Fault, host string) (injection, error) {
 	switch {
 	case f.Peer != "" && s.lab.Host(f.Peer) == nil:
 		return injection{}, fmt.Errorf("there is no peer %s", f.Peer)
 	case f.Peer == host:
 		return injection{}, errors.New("it is its own peer")
-	case f.First != 0 || f.BurstEnter != 0:
-		return injection{}, fmt.Errorf("%w: give probability or every, or nothing to drop all", ErrNotBuilt)
+	case f.Kind == fault.TrafficDropped && f.First == 0 && f.BurstEnter == 0:
+		return s.prepareDrops(f, host)
 	}
+	return s.prepareWire(f, host)
+}
+
+func (s *Stand) prepareDrops(f fault.Fault, host string) (injection, error) {
 	direction := f.Direction
 	if direction == "" { // of one-way-loss
 		direction = "from"
@@ -309,19 +335,19 @@ func (s *Stand) prepareMAC(f fault.Fault, host string) (injection, error) {
 		return injection{}, err
 	}
 	link := s.lab.Host(host).Links[0]
-	own, err := handle.LinkByName(link.Port)
-	if err != nil {
-		return injection{}, err
-	}
-	entry := func(device netlink.Link) *netlink.Neigh {
-		return &netlink.Neigh{
+	change := func(change func(*netlink.Neigh) error, port string) error {
+		device, err := handle.LinkByName(s.atBridge(port))
+		if err != nil {
+			return err
+		}
+		return change(&netlink.Neigh{
 			LinkIndex: device.Attrs().Index, Family: unix.AF_BRIDGE, State: netlink.NUD_REACHABLE,
 			Flags: netlink.NTF_MASTER, HardwareAddr: link.MAC,
-		}
+		})
 	}
 	if f.Kind == fault.MACForgotten {
 		return injection{func() error {
-			err := handle.NeighDel(entry(own))
+			err := change(handle.NeighDel, link.Port)
 			if errors.Is(err, unix.ENOENT) {
 				err = nil // it knew nothing of it
 			}
@@ -332,13 +358,9 @@ func (s *Stand) prepareMAC(f fault.Fault, host string) (injection, error) {
 	if err != nil {
 		return injection{}, err
 	}
-	other, err := handle.LinkByName(peer.Port)
-	if err != nil {
-		return injection{}, err
-	}
 	return injection{
-		func() error { return handle.NeighSet(entry(other)) },
-		func() error { defer handle.Close(); return handle.NeighSet(entry(own)) },
+		func() error { return change(handle.NeighSet, peer.Port) },
+		func() error { defer handle.Close(); return change(handle.NeighSet, link.Port) },
 	}, nil
 }
 

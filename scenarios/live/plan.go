@@ -314,7 +314,7 @@ func (p Plan) Validate() error {
 
 // stand is the topology of a plan.
 func (p Plan) stand() StandPlan {
-	return StandPlan{Spec: p.Cluster.Spec(p.Scenario), Subject: p.Subject, Programs: p.Programs, Pcap: p.Pcap}
+	return StandPlan{Spec: p.Cluster.Spec(p.Scenario), Subject: p.Subject, Programs: p.Programs, Pcap: p.Pcap, Seed: p.Seed}
 }
 
 // Spec is the cluster as a topology: the client, the nodes with Nginx and the

@@ -120,6 +120,7 @@ func runScene(args []string) error {
 // newScene builds the topology with its observers, its programs and the client's
 // probes.
 func newScene(plan ScenePlan, log *history.Log) (*World, error) {
+	plan.Stand.Seed = plan.Seed
 	stand, err := newStand(plan.Stand, probe.NewClock(), log)
 	w := &World{Stand: stand}
 	if err != nil {

@@ -29,9 +29,10 @@ type Stand struct {
 	services []*service
 	picture  *picture
 
-	striking  sync.Mutex // held by what injects and heals
-	forces    []Force    // in force
-	lastForce int        // its ID
+	striking  sync.Mutex        // held by what injects and heals
+	forces    []Force           // in force
+	lastForce int               // its ID
+	relays    map[string]*relay // by the port
 
 	observers []*probe.Watch
 	closers   []func() error
@@ -46,7 +47,7 @@ type Stand struct {
 // newStand builds the lab; observe and start follow. Close takes down what
 // stands, also after an error.
 func newStand(plan StandPlan, clock probe.Clock, log *history.Log) (*Stand, error) {
-	s := &Stand{plan: plan, clock: clock, log: log, picture: newPicture(log), wake: make(chan struct{}, 1)}
+	s := &Stand{plan: plan, clock: clock, log: log, picture: newPicture(log), relays: map[string]*relay{}, wake: make(chan struct{}, 1)}
 	arranged, clusters, err := plan.arrange()
 	if err != nil {
 		return s, err
@@ -190,6 +191,9 @@ func (s *Stand) Close() error {
 	var errs []error
 	for _, observer := range s.observers {
 		errs = append(errs, observer.Close())
+	}
+	for _, r := range s.relays {
+		errs = append(errs, r.Remove())
 	}
 	if s.lab != nil {
 		errs = append(errs, s.lab.Down())

@@ -305,6 +305,15 @@ var strikes = []struct {
 	{"adverts-dropped", "node1", ownedBy("node1", "node2")},
 	{"traffic-dropped protocol=tcp:80 direction=to", "node3", silent("10.0.0.103")},
 	{"traffic-dropped protocol=tcp:80 peer=client", "node3", both(silent("10.0.0.103"), answers("node1", "10.0.0.103", "200 OK"))},
+	{"traffic-dropped protocol=udp:9 first=2", "node3", exchanged("3 4 5 6")},
+	{"traffic-dropped protocol=udp:9 burst_enter=100% burst_leave=100%", "node3", exchanged("2 4 6")},
+	{"traffic-delayed delay=50ms protocol=udp:9 peer=client", "node3", late(50 * time.Millisecond)},
+	{"traffic-delayed delay=50ms jitter=10ms", "client", late(40 * time.Millisecond)},
+	{"traffic-reordered delay=1s protocol=udp:9", "node3", exchanged("2 1 4 3 6 5")},
+	{"traffic-duplicated protocol=udp:9 direction=to", "node3", exchanged("1 1 2 2 3 3 4 4 5 5 6 6")},
+	{"traffic-corrupted protocol=udp:9 every=6", "node3", exchanged("1 2 3 4 5")}, // the checksums tell
+	{"traffic-shaped rate=1000 size=10000 protocol=udp:9", "client", late(200 * time.Millisecond)},
+	{"traffic-replayed protocol=udp:9 period=20ms", "client", replayed},
 
 	{"vip-deleted", "node1", func(v *viewer) bool {
 		return said(v, "node1", func(a history.Address) bool { return !a.Present && a.Prefix.Addr().String() == clusterVIP })
@@ -364,6 +373,9 @@ func (v *viewer) snapshot(context.Context) string {
 		}
 		mounts, _ := os.ReadFile(fmt.Sprintf("/proc/%d/mounts", machine.PID()))
 		for line := range strings.Lines(string(mounts)) {
+			if strings.Contains(line, " nsfs ") {
+				continue // a namespace that others on this machine gave a name, and may take it away
+			}
 			fmt.Fprintf(&b, "%s mount %s", host.Name, line)
 		}
 	}

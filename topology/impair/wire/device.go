@@ -163,7 +163,8 @@ func (d *devices) silence(device netlink.Link) error {
 	port.AddRtAttr(nl.IFLA_BRPORT_STATE, []byte{stateDisabled})
 	port.AddRtAttr(nl.IFLA_BRPORT_FLUSH, nil)
 	request.AddData(port)
-	if _, err := request.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+	// A port that is down is silent, and the bridge forgot when it went down.
+	if _, err := request.Execute(unix.NETLINK_ROUTE, 0); err != nil && !errors.Is(err, unix.ENETDOWN) {
 		return fmt.Errorf("silence %s at the bridge: %w", device.Attrs().Name, err)
 	}
 	return nil
