@@ -286,14 +286,6 @@ func (v *service) prepareLimit(resource int, limit uint64) (injection, error) {
 	if err != nil {
 		return injection{}, err
 	}
-	running := v.running()
-	if running == nil {
-		return injection{}, errors.New("it does not run")
-	}
-	var before unix.Rlimit
-	if err := unix.Prlimit(running.PID, resource, nil, &before); err != nil {
-		return injection{}, fmt.Errorf("read the limit of %s: %w", v.name, err)
-	}
 	each := func(set func(pid int) error) error {
 		all, err := machine.Processes()
 		if err != nil {
@@ -308,6 +300,21 @@ func (v *service) prepareLimit(resource int, limit uint64) (injection, error) {
 			}
 		}
 		return nil
+	}
+	// Its first process may be gone: a guardian has replaced it.
+	var before *unix.Rlimit
+	if err := each(func(pid int) error {
+		var limit unix.Rlimit
+		err := unix.Prlimit(pid, resource, nil, &limit)
+		if err == nil && before == nil {
+			before = &limit
+		}
+		return err
+	}); err != nil {
+		return injection{}, err
+	}
+	if before == nil {
+		return injection{}, errors.New("it does not run")
 	}
 	known := map[int]unix.Rlimit{}
 	return injection{
@@ -329,7 +336,7 @@ func (v *service) prepareLimit(resource int, limit uint64) (injection, error) {
 				}
 				old, ok := known[pid]
 				if !ok {
-					old = before
+					old = *before
 				}
 				return unix.Prlimit(pid, resource, &old, nil)
 			})
