@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"takeover/scenarios/history"
 )
@@ -19,6 +20,7 @@ type (
 		Name     string      `xml:"name,attr"`
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr,omitempty"`
 		Skipped  int         `xml:"skipped,attr"`
 		Time     string      `xml:"time,attr"` // seconds
 		Cases    []junitCase `xml:"testcase"`
@@ -27,6 +29,7 @@ type (
 		Class   string        `xml:"classname,attr"`
 		Name    string        `xml:"name,attr"`
 		Time    string        `xml:"time,attr"`
+		Error   *junitMessage `xml:"error"`
 		Failure *junitMessage `xml:"failure"`
 		Skipped *junitMessage `xml:"skipped"`
 		Output  string        `xml:"system-out,omitempty"`
@@ -37,30 +40,52 @@ type (
 	}
 )
 
+// Case is one test of a JUnit report.
+type Case struct {
+	Class, Name string
+	Length      time.Duration
+	Judgement   history.Judgement
+	Error       string // why there is no verdict; usually empty
+	Output      string
+}
+
 // JUnit writes one test case a trial. An inconclusive trial is skipped, with
 // the reason.
 func JUnit(w io.Writer, r Run) error {
-	suite := junitSuite{Name: "takeover"}
-	total := 0.0
+	var cases []Case
 	for _, t := range r.Trials {
 		m := t.Measures
-		c := junitCase{
+		cases = append(cases, Case{
 			Class: "takeover." + m.Scenario, Name: fmt.Sprintf("%s, %s, run %d", m.Fault, m.Subject, m.Run),
-			Time: fmt.Sprintf("%.3f", m.Length.Seconds()), Output: summaryLine(m),
-		}
-		total += m.Length.Seconds()
-		switch t.Judgement.Verdict {
-		case history.Pass:
-		case history.Fail:
+			Length: m.Length, Judgement: t.Judgement, Output: summaryLine(m),
+		})
+	}
+	return JUnitCases(w, cases)
+}
+
+// JUnitCases writes the cases. An inconclusive one is skipped, with the reason,
+// and one without a verdict is an error.
+func JUnitCases(w io.Writer, cases []Case) error {
+	suite := junitSuite{Name: "takeover"}
+	total := time.Duration(0)
+	for _, t := range cases {
+		c := junitCase{Class: t.Class, Name: t.Name, Time: fmt.Sprintf("%.3f", t.Length.Seconds()), Output: t.Output}
+		total += t.Length
+		switch {
+		case t.Error != "":
+			first, _, _ := strings.Cut(t.Error, "\n")
+			c.Error = &junitMessage{Message: first, Text: t.Error}
+			suite.Errors++
+		case t.Judgement.Verdict == history.Fail:
 			c.Failure = message(t.Judgement)
 			suite.Failures++
-		case history.Inconclusive:
+		case t.Judgement.Verdict == history.Inconclusive:
 			c.Skipped = message(t.Judgement)
 			suite.Skipped++
 		}
 		suite.Cases = append(suite.Cases, c)
 	}
-	suite.Tests, suite.Time = len(suite.Cases), fmt.Sprintf("%.3f", total)
+	suite.Tests, suite.Time = len(suite.Cases), fmt.Sprintf("%.3f", total.Seconds())
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return fmt.Errorf("write the report as JUnit: %w", err)
 	}

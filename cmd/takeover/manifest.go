@@ -34,23 +34,29 @@ type manifest struct {
 const manifestFile = "manifest.json"
 
 func newManifest(c live.Campaign, started time.Time) manifest {
-	m := manifest{
-		Format: 1, Started: started.UTC(), CommandLine: os.Args, Seed: c.Seed,
-		Takeover: version + " " + runtime.Version(), Programs: map[string]string{},
-		Kernel: kernel(), Processors: runtime.NumCPU(), Root: os.Geteuid() == 0,
-	}
-	for _, subject := range c.Subjects {
-		m.Programs[subject] = versionOf(map[string]string{
-			"vipd": c.Programs.VIPD, "keepalived": c.Programs.Keepalived,
-		}[subject], "--version")
-	}
-	m.Programs["nginx"] = versionOf(c.Programs.Nginx, "-v")
+	m := manifestOf(c.Programs, c.Subjects, c.Seed, started)
 	for _, seat := range c.Cluster.Seats {
 		m.Files = append(m.Files, seat.File)
 	}
 	for _, entry := range c.Entries() {
 		m.Trials = append(m.Trials, entry.Name)
 	}
+	return m
+}
+
+// manifestOf is what does not depend on the trials.
+func manifestOf(programs live.Programs, subjects []string, seed uint64, started time.Time) manifest {
+	m := manifest{
+		Format: 1, Started: started.UTC(), CommandLine: os.Args, Seed: seed,
+		Takeover: version + " " + runtime.Version(), Programs: map[string]string{},
+		Kernel: kernel(), Processors: runtime.NumCPU(), Root: os.Geteuid() == 0,
+	}
+	for _, subject := range subjects {
+		m.Programs[subject] = versionOf(map[string]string{
+			"vipd": programs.VIPD, "keepalived": programs.Keepalived,
+		}[subject], "--version")
+	}
+	m.Programs["nginx"] = versionOf(programs.Nginx, "-v")
 	return m
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"takeover/report"
 	"takeover/scenarios/catalog"
 	"takeover/scenarios/history"
 	"takeover/scenarios/live"
@@ -103,6 +105,7 @@ type sceneTrial struct {
 	Judgement history.Judgement `json:"judgement"`
 	plan      live.ScenePlan
 	version   string
+	length    time.Duration
 	err       error
 }
 
@@ -192,20 +195,13 @@ func (f *runFlags) run(command *cobra.Command, names []string) error {
 	if err != nil {
 		return couldNotRun(err)
 	}
-	ctx := command.Context()
-	free := make(chan struct{}, f.parallel)
-	var running sync.WaitGroup
-	for _, t := range trials {
-		free <- struct{}{}
-		running.Go(func() {
-			t.carryOut(ctx, filepath.Join(directory, t.Name))
-			<-free
-		})
+	if err := f.manifest(trials).write(directory); err != nil {
+		return couldNotRun(err)
 	}
-	running.Wait()
+	f.carryOut(command.Context(), trials, directory)
 	record, err := json.MarshalIndent(map[string]any{"seed": f.seed, "command_line": os.Args, "trials": trials}, "", "  ")
 	if err == nil {
-		err = os.WriteFile(filepath.Join(directory, "report.json"), append(record, '\n'), 0o644)
+		err = recordScenes(trials, record, directory)
 	}
 	if err != nil {
 		return couldNotRun(err)
@@ -213,12 +209,74 @@ func (f *runFlags) run(command *cobra.Command, names []string) error {
 	return f.conclude(trials, record, directory, command.OutOrStdout())
 }
 
+// carryOut runs the trials, some at a time, and shows how they go.
+func (f *runFlags) carryOut(ctx context.Context, trials []*sceneTrial, directory string) {
+	progress := newProgress(os.Stderr, len(trials))
+	defer progress.close()
+	free := make(chan struct{}, f.parallel)
+	var running sync.WaitGroup
+	for _, t := range trials {
+		free <- struct{}{}
+		running.Go(func() {
+			entry, begin := live.Entry{Name: t.Name}, time.Now()
+			progress.Started(entry, nil)
+			t.carryOut(ctx, filepath.Join(directory, t.Name), func(said live.Progress) { progress.Progressed(entry, said) })
+			t.length = time.Since(begin)
+			progress.Ended(entry, t.err)
+			<-free
+		})
+	}
+	running.Wait()
+}
+
+// manifest says what the run is made of.
+func (f *runFlags) manifest(trials []*sceneTrial) manifest {
+	var subjects, names, files []string
+	for _, t := range trials {
+		subjects = append(subjects, strings.Split(t.Subject, "+")...)
+		names = append(names, t.Name)
+		files = append(files, t.plan.Scene.Topology)
+	}
+	m := manifestOf(trials[0].plan.Stand.Programs, sortedOnce(subjects), f.seed, time.Now())
+	m.Files, m.Trials = sortedOnce(files), names
+	return m
+}
+
+func sortedOnce(texts []string) []string {
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// recordScenes writes the reports of the run, for people, programs and CI.
+func recordScenes(trials []*sceneTrial, record []byte, directory string) error {
+	var text, junit bytes.Buffer
+	printScenes(&text, trials)
+	var cases []report.Case
+	for _, t := range trials {
+		cases = append(cases, report.Case{
+			Class: "takeover." + t.Scenario, Name: t.Subject, Length: t.length, Judgement: t.Judgement, Error: t.Error,
+			Output: t.plan.Scene.Summary,
+		})
+	}
+	if err := report.JUnitCases(&junit, cases); err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{
+		"report.json": append(record, '\n'), "report.txt": text.Bytes(), "junit.xml": junit.Bytes(),
+	} {
+		if err := os.WriteFile(filepath.Join(directory, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // carryOut runs the trial and judges its history.
-func (t *sceneTrial) carryOut(ctx context.Context, directory string) {
+func (t *sceneTrial) carryOut(ctx context.Context, directory string, said func(live.Progress)) {
 	t.Judgement = history.Judgement{Verdict: history.Inconclusive, Findings: []history.Finding{}}
 	if t.err = ctx.Err(); t.err == nil {
 		var trial *live.Trial
-		if trial, t.err = live.StartScene(t.plan, directory, func(live.Progress) {}); t.err == nil {
+		if trial, t.err = live.StartScene(t.plan, directory, said); t.err == nil {
 			t.err = trial.Wait(ctx)
 			trial.End()
 		}
