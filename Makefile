@@ -10,6 +10,7 @@ ARGS ?=
 TESTFLAGS ?=
 FUZZTIME ?= 60s
 COUNT ?= 1
+MUTANTS ?= all
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)'
@@ -48,8 +49,8 @@ catalogue: setup ## play all scenarios that ship with every subject (make test p
 	go test -count=1 -timeout 60m -v ./scenarios/suite -args -ginkgo.label-filter=catalogue -catalogue
 
 .PHONY: mutants
-mutants: setup ## break vipd in many ways, each to be caught by a scenario (make test: two)
-	go test -count=1 -timeout 60m -v $(TESTFLAGS) ./scenarios/suite/mutants -args -mutants
+mutants: setup ## break vipd in many ways, each to be caught by a scenario (MUTANTS=all)
+	go test -count=1 -timeout 60m -v $(TESTFLAGS) ./scenarios/suite/mutants -args -mutants=$(MUTANTS)
 
 .PHONY: interop
 interop: setup ## run every cluster of vipd, keepalived and FRR (make test runs a part)

@@ -12,6 +12,11 @@ const (
 	leases     = "daemon/lease.go"
 	tracked    = "daemon/tracked.go"
 	attachment = "daemon/attachment.go"
+	instance   = "daemon/instance.go"
+	loop       = "daemon/loop.go"
+	releasing  = "daemon/guardian_release.go"
+	announcing = "daemon/transport/announce.go"
+	script     = "daemon/track/script.go"
 	weights    = "daemon/track/weight.go"
 	command    = "cmd/vipd/main.go"
 )
@@ -27,12 +32,17 @@ const (
 	daemonKilled = "spread-daemon-killed"
 	equalSplit   = "equal-split"
 	nginxKilled  = "nginx-killed"
+	scriptHangs  = "script-hangs"
+	vipDeleted   = "vip-deleted"
+	noPreempt    = "nopreempt-link-loss"
+	otherLink    = "dual-lan-other-link-down"
 
 	byActive       = "active"
 	byAnnouncement = "announcement"
 	byDual         = "dual"
 	byFailover     = "failover"
 	byInterval     = "interval"
+	byLost         = "lost"
 	byNone         = "none"
 )
 
@@ -68,6 +78,9 @@ func elections() []Mutant {
 		{"preemption-ignored", "a Backup stays Backup whatever the Active's priority is", stopped, byActive, []Edit{{
 			judging, "case r.parameters.NoPreempt ||", "case true ||",
 		}}},
+		{"nopreempt-ignored", "a Backup that is to let a lower priority be takes over from it", noPreempt, byActive, []Edit{{
+			instance, "NoPreempt:             c.NoPreempt,", "NoPreempt:             false,",
+		}}},
 		{"outranked-ignored", "an Active that hears a higher priority stays Active", unheard, byActive, []Edit{{
 			judging, "case r.isOutranked(", "case false && r.isOutranked(",
 		}}},
@@ -88,6 +101,9 @@ func addresses() []Mutant {
 		}}},
 		{"address-kept-by-backup", "an Active that yields keeps the address", linkLoss, byDual, []Edit{{
 			judging, "\t\tr.removeAddresses()\n\t\tr.activeInterval", "\t\tr.activeInterval",
+		}}},
+		{"deleted-address-ignored", "an address that somebody deletes is not set again", vipDeleted, byNone, []Edit{{
+			machine, "\t\tr.addressLost(e.Address)\n", "",
 		}}},
 		{"lease-left-out", "the address has no lease: it stays when every process is killed", daemonKilled, byDual, []Edit{{
 			leases, "case i.VIPLease == config.LeaseOff ||", "case true ||",
@@ -114,6 +130,9 @@ func announcements() []Mutant {
 			{transition, "Announce{Address: address, Count: count}", "Announce{Address: address, Count: 1}"},
 			{transition, burst, "if false {"},
 		}},
+		{"announcement-of-another", "it announces the address with a link-layer address that nobody has", stopped, byLost, []Edit{{
+			announcing, "gratuitousARP(a.settings.Hardware, address)", "gratuitousARP([]byte{2, 0, 0, 0, 0xff, 0xff}, address)",
+		}}},
 		{"second-burst-left-out", "it announces the address, and not again after garp_master_delay", stopped, byAnnouncement, []Edit{{
 			transition, burst, "if false {",
 		}}},
@@ -158,6 +177,12 @@ func tracking() []Mutant {
 		{"script-ignored", "a script without a weight that fails is no fault", nginxKilled, byFailover, []Edit{{
 			tracked, `return t.name + " " + t.failure`, `return ""`,
 		}}},
+		{"hung-script-ignored", "a script that does not end within its timeout has not failed", scriptHangs, byFailover, []Edit{{
+			script, `judge(false, fmt.Sprintf("timed out after %v", s.Timeout))`, "",
+		}}},
+		{"group-left-apart", "the members of a sync group fail over one by one", otherLink, byFailover, []Edit{{
+			loop, "l.join(members)", "",
+		}}},
 		{"carrier-ignored", "an interface without a carrier is no fault", linkLoss, byDual, []Edit{{
 			attachment, "case !a.link.Running:", "case false:",
 		}}},
@@ -168,6 +193,12 @@ func guarding() []Mutant {
 	return []Mutant{
 		{"guardian-left-out", "there is no guardian beside the worker", workerKilled, byFailover, []Edit{{
 			command, "Guardian:   true,", "Guardian:   false,",
+		}}},
+		{"guardian-silent", "the guardian sends no priority 0 for a worker that died", workerKilled, byFailover, []Edit{{
+			releasing, "failures = append(failures, r.sendFarewells(time.Now(), i)...)", "_ = time.Now",
+		}}},
+		{"guardian-keeps-address", "the guardian leaves the addresses of a worker that died", workerKilled, byDual, []Edit{{
+			releasing, "failures = append(failures, r.remove(state))", "",
 		}}},
 	}
 }

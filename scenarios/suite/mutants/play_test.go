@@ -1,6 +1,7 @@
 package mutants_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -24,7 +25,10 @@ import (
 	"takeover/topology/sandbox"
 )
 
-var all = flag.Bool("mutants", false, "play all mutants, and not only two")
+var asked = flag.String("mutants", "", "the mutants to be played, joined by commas, or all; unless given, two")
+
+// few are played where none are asked for.
+const few = "announcement-left-out,priority-0-ignored"
 
 const (
 	// parallel is how many trials there are at a time.
@@ -99,7 +103,7 @@ func TestMutantsAreCaught(t *testing.T) {
 			if r.err = err; err == nil {
 				r.play(t.Context(), program, filepath.Join(directory, "trial"))
 			}
-			if *all {
+			if *asked != "" {
 				fmt.Fprintf(os.Stderr, "%s with mutant %s: %s\n", r.Scenario, r.Name, r.outcome())
 			}
 		})
@@ -108,7 +112,7 @@ func TestMutantsAreCaught(t *testing.T) {
 	printTable(os.Stdout, rows)
 	for _, r := range rows {
 		switch {
-		case errors.Is(r.err, errBusy) && !*all:
+		case errors.Is(r.err, errBusy) && *asked == "":
 			t.Logf("%s with mutant %s: %v", r.Scenario, r.Name, r.err)
 		case !r.isRight():
 			t.Errorf("%s with mutant %s: %s; %v", r.Scenario, r.Name, r.outcome(), r.err)
@@ -119,7 +123,7 @@ func TestMutantsAreCaught(t *testing.T) {
 	}
 }
 
-// errBusy means that the machine is too busy for any verdict. Where all are
+// errBusy means that the machine is too busy for any verdict. Where mutants are
 // asked for that is an error.
 var errBusy = errors.New("the machine is too busy")
 
@@ -127,14 +131,13 @@ var errBusy = errors.New("the machine is too busy")
 // of their scenarios.
 func rowsOf(t *testing.T) []*row {
 	t.Helper()
-	var chosen []mutants.Mutant
-	if *all {
-		chosen = mutants.All()
-	} else {
-		for _, name := range []string{"announcement-left-out", "priority-0-ignored"} {
+	chosen := mutants.All()
+	if *asked != "all" {
+		chosen = nil
+		for name := range strings.SplitSeq(cmp.Or(*asked, few), ",") {
 			m, ok := mutants.Named(name)
 			if !ok {
-				t.Fatalf("there is no mutant %s", name)
+				t.Fatalf("there is no mutant %q", name)
 			}
 			chosen = append(chosen, m)
 		}
