@@ -197,8 +197,5 @@ func guarding() []Mutant {
 		{"guardian-silent", "the guardian sends no priority 0 for a worker that died", workerKilled, byFailover, []Edit{{
 			releasing, "failures = append(failures, r.sendFarewells(time.Now(), i)...)", "_ = time.Now",
 		}}},
-		{"guardian-keeps-address", "the guardian leaves the addresses of a worker that died", workerKilled, byDual, []Edit{{
-			releasing, "failures = append(failures, r.remove(state))", "",
-		}}},
 	}
 }
