@@ -32,7 +32,7 @@ const few = "announcement-left-out,priority-0-ignored"
 
 const (
 	// parallel is how many trials there are at a time.
-	parallel = 2
+	parallel = 3
 	// attempts is how often one is played whose verdict is inconclusive.
 	attempts = 8
 	// trialBound is how long one may take on a busy machine.
