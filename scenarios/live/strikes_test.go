@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -234,7 +236,29 @@ func flags(host string, mask uint32) func(*viewer) bool {
 	}
 }
 
-func anything(*viewer) bool { return true }
+// learnt says that the switch believes the host to be where the other is, or
+// nowhere.
+func learnt(host, where string) func(*viewer) bool {
+	return func(v *viewer) bool {
+		handle, err := netlink.NewHandleAt(netns.NsHandle(v.lab.Switch().Fd()), unix.NETLINK_ROUTE)
+		if err != nil {
+			panic(err)
+		}
+		defer handle.Close()
+		entries, err := handle.NeighList(0, unix.AF_BRIDGE)
+		if err != nil {
+			panic(err)
+		}
+		i := slices.IndexFunc(entries, func(n netlink.Neigh) bool {
+			return slices.Equal(n.HardwareAddr, v.lab.Host(host).Links[0].MAC) && n.State&netlink.NUD_PERMANENT == 0
+		})
+		if i < 0 || where == "" {
+			return i < 0 && where == ""
+		}
+		device, err := handle.LinkByIndex(entries[i].LinkIndex)
+		return err == nil && device.Attrs().Name == v.Stand.atBridge(v.lab.Host(where).Links[0].Port)
+	}
+}
 
 // strikes are all faults that are built: on whom, and what is seen of them.
 var strikes = []struct {
@@ -299,8 +323,8 @@ var strikes = []struct {
 	{"partition mode=bridge", "client", both(answers("client", "10.0.0.103", "200 OK"), ownedBy("node1", "node2"))},
 	{"partition mode=isolate protocol=vrrp", "node1", both(ownedBy("node1", "node2"), answers("client", "10.0.0.101", "200 OK"))},
 	{"mtu-hole size=100", "client", silent("10.0.0.103")},
-	{"mac-moved", "node3", anything},
-	{"mac-forgotten", "node3", anything},
+	{"mac-moved peer=client", "node3", learnt("node3", "client")},
+	{"mac-forgotten", "node3", learnt("node3", "")},
 	{"multicast-snooped", "node2", ownedBy("node1", "node2")},
 	{"adverts-dropped", "node1", ownedBy("node1", "node2")},
 	{"traffic-dropped protocol=tcp:80 direction=to", "node3", silent("10.0.0.103")},
@@ -343,7 +367,8 @@ var strikes = []struct {
 }
 
 // snapshot is how the lab stands, as text: the switch's ruleset and devices, and
-// of each host its devices, addresses, routes, mounts and processes.
+// of each host its devices, addresses, routes, queues, settings, mounts and
+// processes.
 func (v *viewer) snapshot(context.Context) string {
 	var b strings.Builder
 	for _, host := range v.plan.Spec.Hosts {
@@ -357,8 +382,10 @@ func (v *viewer) snapshot(context.Context) string {
 		return err
 	})
 	describeDevices(&b, "switch", netns.NsHandle(v.lab.Switch().Fd()))
+	describeSettings(&b, "switch", v.lab.Switch())
 	for _, host := range v.plan.Spec.Hosts {
 		describeDevices(&b, host.Name, netns.NsHandle(v.lab.Host(host.Name).Network.Fd()))
+		describeSettings(&b, host.Name, v.lab.Host(host.Name).Network)
 		var names []string
 		for _, info := range v.processes(host.Name) {
 			if info.Name != "bash" && info.Name != "timeout" && info.Name != "sh" { // the check script
@@ -402,6 +429,13 @@ func describeDevices(b *strings.Builder, host string, network netns.NsHandle) {
 		for _, address := range addresses {
 			lines = append(lines, fmt.Sprintf("address %s %s", a.Name, address.IPNet))
 		}
+		disciplines, err := handle.QdiscList(device)
+		if err != nil {
+			panic(err)
+		}
+		for _, q := range disciplines {
+			lines = append(lines, fmt.Sprintf("qdisc %s %s %x", a.Name, q.Type(), q.Attrs().Parent))
+		}
 	}
 	routes, _ := lab.Routes(handle)
 	for _, route := range routes {
@@ -410,5 +444,26 @@ func describeDevices(b *strings.Builder, host string, network netns.NsHandle) {
 	slices.Sort(lines)
 	for _, line := range lines {
 		fmt.Fprintf(b, "%s %s\n", host, line)
+	}
+}
+
+// describeSettings writes the sysctls of all interfaces.
+func describeSettings(b *strings.Builder, host string, network ns.NetNS) {
+	err := network.Do(func(ns.NetNS) error {
+		files, err := filepath.Glob("/proc/sys/net/ipv[46]/conf/*/*")
+		for _, name := range files {
+			if strings.HasSuffix(name, "/stable_secret") {
+				continue // nobody may read it before it is set
+			}
+			value, err := os.ReadFile(name)
+			if err != nil && !errors.Is(err, fs.ErrPermission) { // the kernel writes it only
+				return err
+			}
+			fmt.Fprintf(b, "%s %s %s", host, name, value)
+		}
+		return err
+	})
+	if err != nil {
+		panic(err)
 	}
 }
