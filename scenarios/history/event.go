@@ -422,6 +422,10 @@ type Note struct {
 	Text string `json:"text"`
 }
 
+// Outcry begins the Note with which a line of a daemon's log is kept that no log
+// should have: of a panic, or of a process that broke the rules of memory.
+const Outcry = "log: "
+
 // Kind implements Body.
 func (Trial) Kind() Kind        { return KindTrial }
 func (Phase) Kind() Kind        { return KindPhase }

@@ -223,19 +223,31 @@ func (w *World) do(ctx context.Context, d deed, draw *rand.Rand) ([]deed, error)
 	}
 	hosts, err := d.moment.Target.Resolve(situation, draw)
 	if err != nil {
-		return nil, fmt.Errorf("fault %s: %w", d.moment.Fault.Name(), err)
+		return nil, w.leaveOut(d.moment, fmt.Errorf("fault %s: %w", d.moment.Fault.Name(), err))
 	}
 	var more []deed
 	for _, host := range hosts {
 		force, err := w.Apply(ctx, d.moment.Fault, host)
 		if err != nil {
-			return nil, err
+			if err = w.leaveOut(d.moment, err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if d.moment.For > 0 {
 			more = append(more, deed{at: force.Since + d.moment.For, force: force.ID})
 		}
 	}
 	return more, nil
+}
+
+// leaveOut notes that a fault found nothing to strike, where that may be.
+func (w *World) leaveOut(m scene.Moment, err error) error {
+	if !m.Optional || errors.Is(err, ErrNotBuilt) || errors.Is(err, ErrNotInstalled) {
+		return err
+	}
+	w.note("left out: %v", err)
+	return nil
 }
 
 // atPhase is when the Active's interval is next at a fraction of itself.

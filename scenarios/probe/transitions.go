@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"time"
 
 	"takeover/scenarios/history"
@@ -28,7 +29,8 @@ type TransitionOptions struct {
 // [history.Transition] for each line that tells of one. It knows vipd's JSON,
 // whose own time counts, and keepalived's text, where the time of arrival
 // counts, for its own is in whole seconds. FAULT is Initialize with that as
-// the reason.
+// the reason. A line that tells of a crash is kept as a note: see
+// [history.Outcry].
 //
 // When the copy fails the log is still read to its end, so that the daemon is
 // never held up by a full pipe; the error is returned then.
@@ -45,6 +47,9 @@ func Transitions(clock Clock, log *history.Log, r io.Reader, o TransitionOptions
 		full := errors.Is(err, bufio.ErrBufferFull)
 		if whole && !full {
 			appendTransition(clock, log, o.Host, line, arrival)
+			if outcry.Match(line) {
+				log.Append(arrival, o.Host, history.Note{Text: history.Outcry + strings.TrimSpace(string(line))})
+			}
 		}
 		whole = !full
 		switch {
@@ -56,6 +61,10 @@ func Transitions(clock Clock, log *history.Log, r io.Reader, o TransitionOptions
 		}
 	}
 }
+
+// outcry is what Go's runtime, the C library and keepalived's parent process say
+// of one that broke down.
+var outcry = regexp.MustCompile(`^panic: |^fatal error: |^SIG(SEGV|BUS|ABRT)\b|"msg":"[^"]*\bpanic|[Ss]egmentation fault|stack smashing|double free|corrupted `)
 
 func appendTransition(clock Clock, log *history.Log, host string, line []byte, at time.Duration) {
 	transition, wall, ok := parseTransition(line)

@@ -96,6 +96,8 @@ func (c *checker) expect(e Expect) {
 		c.wrong(v.AtMost == nil && v.AtLeast == 0, at("expect", span.name), "%s: it needs at_most or at_least", span.name)
 		c.wrong(v.AtMost != nil && *v.AtMost < v.AtLeast || v.AtLeast < 0, at("expect", span.name), "%s: no duration is between its bounds", span.name)
 	}
+	c.wrong(e.Explained != nil && e.Explained.Grace < 0, at("expect", checkExplained, "grace"), "grace is negative")
+	c.wrong(e.Explained != nil && e.Dual != nil, at("expect", checkExplained), "dual and explained both bound the time with two owners: give one")
 	c.wrong(e.Flaps != nil && e.Flaps.AtMost < 0, at("expect", checkFlaps), "a number is not negative")
 	if a := e.Announcement; a != nil {
 		c.wrong(a.Within < 0, at("expect", checkAnnouncement, "within"), "within %s is negative", a.Within)

@@ -30,6 +30,8 @@ const (
 	checkStale        = "stale"
 	checkReset        = "reset"
 	checkLeaks        = "leaks"
+	checkExits     = "exits"
+	checkExplained = "explained"
 )
 
 // Judge compares a history with what the scene expects, and asks of every
@@ -49,7 +51,7 @@ func Judge(s Scene, version string, events []history.Event) history.Judgement {
 	}
 	for _, judge := range []func(){
 		j.failover, j.dual, j.none, j.lost, j.active, j.flaps, j.reversion, j.liveness, j.announcement, j.interval,
-		j.near, j.flapping, j.stale, j.reset, j.leaks,
+		j.near, j.flapping, j.stale, j.reset, j.leaks, j.unexplained,
 	} {
 		judge()
 	}
@@ -69,6 +71,7 @@ type judge struct {
 	observed *history.Observed
 	tables   int // entries of neighbour tables for the address
 	findings []history.Finding
+	skipped  []history.Skip
 }
 
 func newJudge(s Scene, events []history.Event) (*judge, error) {
@@ -127,7 +130,7 @@ func (j *judge) standstill(w history.Window, beside time.Duration) time.Duration
 }
 
 func (j *judge) judgement(version string) history.Judgement {
-	made := history.Judgement{Verdict: history.Pass, Findings: []history.Finding{}, Observed: j.observed}
+	made := history.Judgement{Verdict: history.Pass, Findings: []history.Finding{}, Observed: j.observed, Skipped: j.skipped}
 	verdicts := []history.Verdict{history.Pass}
 	subject := j.course.Trial.Subject
 	for _, f := range j.findings {
@@ -218,6 +221,9 @@ func (j *judge) longest(fits func(owners int) bool) (longest time.Duration, even
 }
 
 func (j *judge) dual() {
+	if j.Expect.Explained != nil {
+		return // unexplained asks more exactly
+	}
 	most := check.HandoverOverlapMax
 	span := j.Expect.Dual
 	if span != nil {
@@ -319,6 +325,8 @@ func (j *judge) liveness() {
 		}
 	}
 	switch {
+	case last != end.Hosts[0] && j.Expect.Explained != nil && j.untold(end):
+		j.skipped = append(j.skipped, history.Skip{Check: checkOwnership, Reason: "the client's neighbour entry is a fault's doing: since then " + end.Hosts[0] + " had no reason to announce"})
 	case last == "":
 		j.fail(checkLiveness, 0, []int{end.Event}, "in the end %s does not answer", j.course.VIP())
 	case last != end.Hosts[0]:

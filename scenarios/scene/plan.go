@@ -17,6 +17,8 @@ type Moment struct {
 	Fault  fault.Fault
 	Target fault.Target
 	For    time.Duration // then it is undone; 0: at the end
+	// Optional: left out when there is nothing to strike.
+	Optional bool
 }
 
 // defaultStand is how long a fault without a duration is in force.
@@ -35,7 +37,7 @@ func (s Scene) Plan(seed uint64) (moments []Moment, length time.Duration, err er
 		if err != nil {
 			return nil, 0, err
 		}
-		m := Moment{Fault: f, Target: cmp.Or(step.Target, fault.TargetActive), For: time.Duration(step.For)}
+		m := Moment{Fault: f, Target: cmp.Or(step.Target, fault.TargetActive), For: time.Duration(step.For), Optional: step.Optional}
 		if step.Phase != nil {
 			phase := float64(*step.Phase)
 			m.Phase = &phase

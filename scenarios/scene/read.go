@@ -150,6 +150,14 @@ func (r *reader) read(n ast.Node, v reflect.Value, path string) {
 		for i, item := range list.Values {
 			r.read(item, v.Index(i), fmt.Sprintf("%s/%d", path, i))
 		}
+	case reflect.Bool:
+		if text, ok := r.scalar(n, path); ok {
+			yes, err := strconv.ParseBool(text)
+			if err != nil {
+				r.problem(position(n), "%s: %q is neither true nor false", last(path), text)
+			}
+			v.SetBool(yes)
+		}
 	case reflect.Int:
 		if text, ok := r.scalar(n, path); ok {
 			number, err := strconv.Atoi(text)

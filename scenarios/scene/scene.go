@@ -53,6 +53,9 @@ type Step struct {
 	Fault  string         `json:"fault"`
 	Target fault.Target   `json:"target,omitempty"` // active unless given
 	For    fault.Duration `json:"for,omitempty"`    // then undone; unless given: at the end
+	// Optional: the fault is left out when it finds nothing to strike then: no
+	// Active, no process of that name.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Expect is what must hold from the first fault to the end. What is not given
@@ -73,6 +76,17 @@ type Expect struct {
 	Stale        *Span         `json:"stale,omitempty"`    // the longest time that a table led to another than the owner
 	Reset        *Count        `json:"reset,omitempty"`    // long-lived connections
 	Leaks        *Leaks        `json:"leaks,omitempty"`
+	// Explained asks for nothing that the faults in force do not explain. It takes
+	// the place of the bound on two owners that holds without Dual.
+	Explained *Explained `json:"explained,omitempty"`
+}
+
+// Explained: two owners, and the end of a daemon, are right while a fault is in
+// force that brings that about, and for a time after its undoing. What explains
+// what is in docs/chaos.md.
+type Explained struct {
+	// Grace is that time; the longest Active_Down_Interval unless given.
+	Grace fault.Duration `json:"grace,omitempty"`
 }
 
 // Failover is the first time that another node has the address.
@@ -127,5 +141,6 @@ func Expectations() []string {
 		checkFailover, checkDual, checkNone, checkLost, checkActive, checkFlaps, checkReversion, checkLiveness, checkOwnership,
 		checkAnnouncement, checkInterval,
 		checkNear, checkFlapping, checkStale, checkReset, checkLeaks,
+		checkExits,
 	}
 }

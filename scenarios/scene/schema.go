@@ -33,6 +33,8 @@ func schemaOf(t reflect.Type) map[string]any {
 		return map[string]any{"type": []string{"number", "string"}}
 	case t.Kind() == reflect.Slice:
 		return map[string]any{"type": "array", "items": schemaOf(t.Elem())}
+	case t.Kind() == reflect.Bool:
+		return map[string]any{"type": "boolean"}
 	case t.Kind() == reflect.Int:
 		return map[string]any{"type": "integer"}
 	case t.Kind() != reflect.Struct:
