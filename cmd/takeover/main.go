@@ -66,7 +66,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newUp(), newDown(), newLs(), newInspect(), newExec(), newShell(), newLogs(), newEvents(), newCapture(),
 		newGraph(), newFault(), newDoctor(), newGC(),
-		newDrill(), newRun(), newReport(), newSim(), newCalibrate(), newValidate(),
+		newDrill(), newRun(), newChaos(), newReport(), newSim(), newCalibrate(), newValidate(),
 	)
 	root.PersistentPreRunE = flagsFromEnvironment
 	root.SetHelpCommand(&cobra.Command{Hidden: true})

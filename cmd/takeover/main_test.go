@@ -168,4 +168,4 @@ func TestExamplesAreExecuted(t *testing.T) {
 
 // elsewhere are the commands whose examples take too long for a script: Go tests
 // and make drill execute them.
-var elsewhere = map[string]struct{}{"calibrate": {}, "drill": {}, "report": {}, "sim": {}, "validate": {}}
+var elsewhere = map[string]struct{}{"calibrate": {}, "chaos": {}, "drill": {}, "report": {}, "sim": {}, "validate": {}}

@@ -271,32 +271,38 @@ func recordScenes(trials []*sceneTrial, record []byte, directory string) error {
 	return nil
 }
 
-// carryOut runs the trial and judges its history.
-func (t *sceneTrial) carryOut(ctx context.Context, directory string, said func(live.Progress)) {
+// carryOut runs the trial, judges its history, and returns it.
+func (t *sceneTrial) carryOut(ctx context.Context, directory string, said func(live.Progress)) []history.Event {
 	t.Judgement = history.Judgement{Verdict: history.Inconclusive, Findings: []history.Finding{}}
-	if t.err = ctx.Err(); t.err == nil {
-		var trial *live.Trial
-		if trial, t.err = live.StartScene(t.plan, directory, said); t.err == nil {
-			t.err = trial.Wait(ctx)
-			trial.End()
-		}
-	}
-	if t.err != nil {
-		t.Error = t.err.Error()
-		return
-	}
-	var stored *os.File
-	if stored, t.err = os.Open(filepath.Join(directory, live.HistoryFile)); t.err != nil {
-		t.Error = t.err.Error()
-		return
-	}
-	defer stored.Close()
-	var events []history.Event
-	if events, t.err = history.Read(stored); t.err != nil {
-		t.Error = t.err.Error()
-		return
+	events, err := t.play(ctx, directory, said)
+	if err != nil {
+		t.err, t.Error = err, err.Error()
+		return nil
 	}
 	t.Judgement = scene.Judge(t.plan.Scene, t.version, events)
+	return events
+}
+
+// play runs the trial to its end and reads what it stored.
+func (t *sceneTrial) play(ctx context.Context, directory string, said func(live.Progress)) ([]history.Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	trial, err := live.StartScene(t.plan, directory, said)
+	if err != nil {
+		return nil, err
+	}
+	err = trial.Wait(ctx)
+	trial.End()
+	if err != nil {
+		return nil, err
+	}
+	stored, err := os.Open(filepath.Join(directory, live.HistoryFile))
+	if err != nil {
+		return nil, err
+	}
+	defer stored.Close()
+	return history.Read(stored)
 }
 
 // conclude prints the result and turns it into the exit code.

@@ -241,12 +241,15 @@ func (w *World) do(ctx context.Context, d deed, draw *rand.Rand) ([]deed, error)
 	return more, nil
 }
 
+// LeftOut begins the note on a fault that found nothing to strike.
+const LeftOut = "left out: "
+
 // leaveOut notes that a fault found nothing to strike, where that may be.
 func (w *World) leaveOut(m scene.Moment, err error) error {
 	if !m.Optional || errors.Is(err, ErrNotBuilt) || errors.Is(err, ErrNotInstalled) {
 		return err
 	}
-	w.note("left out: %v", err)
+	w.note("%s%v", LeftOut, err)
 	return nil
 }
 
