@@ -26,6 +26,12 @@ var (
 		fault.LinkDown, fault.InterfaceRemoved, fault.InterfaceRenamed, fault.InterfacePromiscuous, fault.VIPAdded, fault.VIPDeleted,
 	}
 	limits = []fault.Kind{fault.FilesLimited, fault.MemoryLimited}
+	// A daemon that starts where its interface is not there does not start at all.
+	absences = []fault.Kind{fault.InterfaceRemoved, fault.InterfaceRenamed}
+	restarts = []fault.Kind{
+		fault.DaemonStopped, fault.DaemonKilled, fault.DaemonRestarted, fault.WorkerKilled, fault.GuardianKilled,
+		fault.ProcessKilled, fault.ClockOffset,
+	}
 )
 
 // clash says that two steps are not to be drawn beside each other: they may
@@ -53,7 +59,7 @@ func quarrel(a, b fault.Kind) bool {
 	}
 	restarting := slices.Concat(ends, deaths, limits, standstills)
 	return a == b || both(standstills, ends) || both(webs, webs) || both(interfaces, interfaces) || both(limits, limits) ||
-		both(standstills, standstills) || both(deaths, restarting) || both(deaths, interfaces) ||
+		both(standstills, standstills) || both(absences, restarts) || both(deaths, restarting) || both(deaths, interfaces) ||
 		both(deaths, []fault.Kind{fault.DaemonKilled, fault.WorkerKilled, fault.GuardianKilled, fault.ScriptFails, fault.CPUHogs})
 }
 

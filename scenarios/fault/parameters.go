@@ -88,8 +88,11 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // Ratio is from 0 to 1, also written as 0% to 100%.
 type Ratio float64
 
+// ratioDigits are so many that 0.55 is 55%, and not what the machine makes of it.
+const ratioDigits = 15
+
 // String is the ratio in percent.
-func (r Ratio) String() string { return strconv.FormatFloat(float64(r)*100, 'g', -1, 64) + "%" }
+func (r Ratio) String() string { return strconv.FormatFloat(float64(r)*100, 'g', ratioDigits, 64) + "%" }
 
 // MarshalText implements encoding.TextMarshaler.
 func (r Ratio) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

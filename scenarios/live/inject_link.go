@@ -360,7 +360,18 @@ func (s *Stand) prepareMAC(f fault.Fault, host string) (injection, error) {
 	}
 	return injection{
 		func() error { return change(handle.NeighSet, peer.Port) },
-		func() error { defer handle.Close(); return change(handle.NeighSet, link.Port) },
+		func() error {
+			defer handle.Close()
+			err := change(handle.NeighSet, link.Port)
+			if !errors.Is(err, unix.EPERM) {
+				return err
+			}
+			// The host's port is down: nothing is to be known of it.
+			if err := change(handle.NeighDel, peer.Port); !errors.Is(err, unix.ENOENT) {
+				return err
+			}
+			return nil
+		},
 	}, nil
 }
 

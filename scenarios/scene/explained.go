@@ -67,17 +67,17 @@ func doingOf(f fault.Fault) doing {
 	return doing{owners: everyone, ends: true, panics: true}
 }
 
-// inForce is a fault and how long it explains what it does.
-type inForce struct {
+// excuse is a fault and how long it explains what it does.
+type excuse struct {
 	doing
 	history.Window
 	host string
 	text string
 }
 
-// inForce are all faults of the history. One that was not undone by itself
+// excuses are all faults of the history. One that was not undone by itself
 // explains until the end.
-func (j *judge) inForce() []inForce {
+func (j *judge) excuses() []excuse {
 	grace := cmp.Or(time.Duration(j.Expect.Explained.Grace), j.course.Trial.Cluster.LongestDownInterval())
 	texts, undone := map[int]string{}, map[int]time.Duration{}
 	for _, armed := range history.Select[history.FaultArmed](j.events) {
@@ -86,10 +86,10 @@ func (j *judge) inForce() []inForce {
 	for _, end := range history.Select[history.FaultEnd](j.events) {
 		undone[end.Body.ID] = end.At
 	}
-	var all []inForce
+	var all []excuse
 	for _, start := range history.Select[history.FaultStart](j.events) {
 		text := cmp.Or(texts[start.Body.ID], start.Body.Fault)
-		f := inForce{Window: history.Window{From: start.At, To: j.window.To}, host: start.Host, text: text + " on " + start.Host}
+		f := excuse{Window: history.Window{From: start.At, To: j.window.To}, host: start.Host, text: text + " on " + start.Host}
 		if words := strings.Fields(text); len(words) > 0 {
 			parsed, err := fault.Parse(words[0], words[1:]...)
 			if err != nil {
@@ -111,12 +111,12 @@ func (j *judge) unexplained() {
 	if j.Expect.Explained == nil {
 		return
 	}
-	faults := j.inForce()
+	faults := j.excuses()
 	j.unexplainedOwners(faults)
 	j.unexplainedEnds(faults)
 }
 
-func (j *judge) unexplainedOwners(faults []inForce) {
+func (j *judge) unexplainedOwners(faults []excuse) {
 	turns := []time.Duration{}
 	for _, f := range faults {
 		turns = append(turns, f.From, f.To)
@@ -142,16 +142,18 @@ func (j *judge) unexplainedOwners(faults []inForce) {
 		take(h)
 	}
 	if longest > check.HandoverOverlapMax {
-		j.fail(checkDual, longest-check.HandoverOverlapMax, []int{worst.Event}, "%s had %s at the same time for %s, which no fault explains%s",
+		// What kept a node from hearing another did so since it last heard it.
+		around := history.Window{From: worst.To - longest - j.course.Trial.Cluster.LongestDownInterval(), To: worst.To}
+		j.failIn(around, checkDual, longest-check.HandoverOverlapMax, []int{worst.Event}, "%s had %s at the same time for %s, which no fault explains%s",
 			strings.Join(worst.Hosts, " and "), j.course.VIP(), round(longest), among(faults, worst.From))
 	}
 }
 
 // unexplainedAt is how many of the owners no fault explains at a time.
-func unexplainedAt(faults []inForce, owners []string, at time.Duration) int {
+func unexplainedAt(faults []excuse, owners []string, at time.Duration) int {
 	n := 0
 	for _, owner := range owners {
-		explains := func(f inForce) bool {
+		explains := func(f excuse) bool {
 			return f.Contains(at) && (f.owners == everyone || f.owners == itself && f.host == owner)
 		}
 		if !slices.ContainsFunc(faults, explains) {
@@ -162,7 +164,7 @@ func unexplainedAt(faults []inForce, owners []string, at time.Duration) int {
 }
 
 // among are the faults in force then, in words.
-func among(faults []inForce, at time.Duration) string {
+func among(faults []excuse, at time.Duration) string {
 	var texts []string
 	for _, f := range faults {
 		if f.Contains(at) {
@@ -175,14 +177,14 @@ func among(faults []inForce, at time.Duration) string {
 	return "; in force or just undone: " + strings.Join(texts, ", ")
 }
 
-func (j *judge) unexplainedEnds(faults []inForce) {
-	explained := func(host string, at time.Duration, by func(inForce) bool) bool {
-		return slices.ContainsFunc(faults, func(f inForce) bool { return f.host == host && by(f) && f.Contains(at) })
+func (j *judge) unexplainedEnds(faults []excuse) {
+	explained := func(host string, at time.Duration, by func(excuse) bool) bool {
+		return slices.ContainsFunc(faults, func(f excuse) bool { return f.host == host && by(f) && f.Contains(at) })
 	}
 	for _, exit := range history.Select[history.ProcessExit](j.events) {
 		subject := j.course.Trial.Cluster.Node(exit.Host).Subject
 		if exit.Body.Name != subject || !j.window.Contains(exit.At) ||
-			explained(exit.Host, exit.At, func(f inForce) bool { return f.ends }) {
+			explained(exit.Host, exit.At, func(f excuse) bool { return f.ends }) {
 			continue
 		}
 		j.fail(checkExits, 0, []int{exit.ID}, "%s on %s ended by itself (%s), which no fault explains%s",
@@ -190,7 +192,7 @@ func (j *judge) unexplainedEnds(faults []inForce) {
 	}
 	for _, note := range history.Select[history.Note](j.events) {
 		said, ok := strings.CutPrefix(note.Body.Text, history.Outcry)
-		if ok && !explained(note.Host, note.At, func(f inForce) bool { return f.panics }) {
+		if ok && !explained(note.Host, note.At, func(f excuse) bool { return f.panics }) {
 			j.fail(checkExits, 0, []int{note.ID}, "the daemon on %s says %q", note.Host, said)
 		}
 	}

@@ -30,8 +30,8 @@ const (
 	checkStale        = "stale"
 	checkReset        = "reset"
 	checkLeaks        = "leaks"
-	checkExits     = "exits"
-	checkExplained = "explained"
+	checkExits        = "exits"
+	checkExplained    = "explained"
 )
 
 // Judge compares a history with what the scene expects, and asks of every
