@@ -56,8 +56,8 @@ func (t *chaosTrial) violation() (history.Finding, bool) {
 	return t.Judgement.Findings[i], true
 }
 
-// chaosMeasured is how many trials measure how often a violation recurs, and
-// chaosAttempts how often a smaller schedule is tried.
+// chaosMeasured is how many trials measure how often a violation recurs, at most
+// a third of all, and chaosAttempts how often a smaller schedule is tried.
 const (
 	chaosMeasured = 10
 	chaosAttempts = 2
@@ -188,7 +188,7 @@ func (r *chaosRun) shrinkTo(ctx context.Context, v *chaosViolation) error {
 	r.say("%-32s is made smaller: %s", v.scene.Name, v.Check)
 	attempts := func(s scene.Scene, times int) ([]chaos.Answer, error) { return r.attempts(ctx, v, s, times) }
 	found, err := chaos.Shrink(v.scene, attempts, chaos.Budget{
-		Trials: r.shrink, Attempts: chaosAttempts, Measured: min(chaosMeasured, r.shrink),
+		Trials: r.shrink, Attempts: chaosAttempts, AtOnce: r.parallel, Measured: min(chaosMeasured, (r.shrink+2)/3),
 	})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return err

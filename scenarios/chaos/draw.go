@@ -184,7 +184,7 @@ func (d *drawing) between(low, high int) int { return low + d.IntN(high-low+1) }
 // duration is one from low to high, in grains.
 func (d *drawing) duration(low, high time.Duration) fault.Duration {
 	steps := max(0, int(high/grain)-int(low/grain))
-	return fault.Duration(low/grain*grain + time.Duration(d.IntN(steps+1))*grain)
+	return fault.Duration(low.Truncate(grain) + time.Duration(d.IntN(steps+1))*grain)
 }
 
 // share is a probability of 5% to 95%, in whole twentieths.

@@ -34,6 +34,7 @@ type Budget struct {
 	// violation that comes in one of two trials recurs in one of Attempts more
 	// often than not.
 	Attempts int
+	AtOnce   int // of them; none of the rest is made once the violation has recurred
 	Measured int // trials that measure the rate of the smallest
 }
 
@@ -104,8 +105,8 @@ func (r *shrinker) try(change func(*scene.Scene)) bool {
 	}
 	r.tried[key(s)] = true
 	var rate Rate
-	for range 2 {
-		times := min(r.budget.Attempts-rate.Held, r.left)
+	for range 2 * r.budget.Attempts {
+		times := min(r.budget.Attempts-rate.Held, 2*r.budget.Attempts-rate.Held-rate.Unclear, max(1, r.budget.AtOnce), r.left)
 		if times <= 0 || rate.Recurred > 0 || r.err != nil {
 			break
 		}

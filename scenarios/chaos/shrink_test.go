@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,16 +70,18 @@ func TestShrink(t *testing.T) {
 		want   string
 		rate   Rate
 	}{
-		{"any", shows(func(scene.Scene) bool { return true }), Budget{400, 1, 5}, "0s vip-deleted active 10ms", Rate{Recurred: 5}},
-		{"one", shows(func(s scene.Scene) bool { return has(s, fault.HostFrozen) }), Budget{400, 1, 5}, "0s host-frozen node3 10ms", Rate{Recurred: 5}},
+		{"any", shows(func(scene.Scene) bool { return true }), Budget{400, 1, 1, 5}, "0s vip-deleted active 10ms", Rate{Recurred: 5}},
+		{"one", shows(func(s scene.Scene) bool { return has(s, fault.HostFrozen) }), Budget{400, 1, 1, 5}, "0s host-frozen node3 10ms", Rate{Recurred: 5}},
 		{
 			"two", shows(func(s scene.Scene) bool { return has(s, fault.LinkLoss) && has(s, fault.DaemonPaused) }),
-			Budget{400, 1, 5}, "0s link-loss active 10ms; 0s daemon-paused node1 10ms", Rate{Recurred: 5},
+			Budget{400, 1, 1, 5},
+			"0s link-loss active 10ms; 0s daemon-paused node1 10ms",
+			Rate{Recurred: 5},
 		},
-		{"what it needs", shows(dropsLong), Budget{400, 1, 5}, "0s traffic-dropped protocol=vrrp active 1s", Rate{Recurred: 5}},
-		{"none", shows(func(scene.Scene) bool { return false }), Budget{400, 2, 5}, brief(bigScene()), Rate{Held: 5}},
-		{"no budget", shows(func(scene.Scene) bool { return true }), Budget{3, 1, 3}, brief(bigScene()), Rate{Recurred: 3}},
-		{"unclear", func(_ scene.Scene, times int) ([]Answer, error) { return make([]Answer, times), nil }, Budget{400, 2, 5}, brief(bigScene()), Rate{Unclear: 5}},
+		{"what it needs", shows(dropsLong), Budget{400, 1, 1, 5}, "0s traffic-dropped protocol=vrrp active 1s", Rate{Recurred: 5}},
+		{"none", shows(func(scene.Scene) bool { return false }), Budget{400, 2, 2, 5}, brief(bigScene()), Rate{Held: 5}},
+		{"no budget", shows(func(scene.Scene) bool { return true }), Budget{3, 1, 1, 3}, brief(bigScene()), Rate{Recurred: 3}},
+		{"unclear", func(_ scene.Scene, times int) ([]Answer, error) { return make([]Answer, times), nil }, Budget{400, 2, 2, 5}, brief(bigScene()), Rate{Unclear: 5}},
 	} {
 		got, err := Shrink(bigScene(), c.trials, c.budget)
 		if err != nil || brief(got.Scene) != c.want || got.Rate != c.rate || got.Trials > c.budget.Trials {
@@ -100,7 +103,7 @@ func TestShrinkEnds(t *testing.T) {
 			return nil, over
 		}
 		return slices.Repeat([]Answer{Recurred}, times), nil
-	}, Budget{100, 2, 10})
+	}, Budget{100, 2, 2, 10})
 	if !errors.Is(err, over) || len(got.Scene.Schedule) >= len(bigScene().Schedule) || got.Trials != 4 || got.Rate != (Rate{}) {
 		t.Errorf("%v %s %+v %d", err, brief(got.Scene), got.Rate, got.Trials)
 	}
@@ -136,7 +139,7 @@ func TestShrinkFlaky(t *testing.T) {
 			needs = append(needs, kindOf(rapid.SampledFrom(s.Schedule).Draw(t, "need")))
 		}
 		recurs, unclear := rapid.Float64Range(0.2, 1).Draw(t, "recurs"), rapid.Float64Range(0, 0.5).Draw(t, "unclear")
-		budget := Budget{rapid.IntRange(10, 500).Draw(t, "trials"), rapid.IntRange(1, 4).Draw(t, "attempts"), 10}
+		budget := Budget{rapid.IntRange(10, 500).Draw(t, "trials"), rapid.IntRange(1, 4).Draw(t, "attempts"), rapid.IntRange(0, 5).Draw(t, "at once"), 10}
 		got, err := Shrink(s, flaky(7, needs, recurs, unclear), budget)
 		if err != nil || got.Trials > budget.Trials || len(got.Scene.Problems()) > 0 || len(got.Scene.Schedule) > len(s.Schedule) {
 			t.Fatalf("%v %+v", err, got)
@@ -159,6 +162,43 @@ func TestShrinkFlaky(t *testing.T) {
 	})
 }
 
+// TestAttempts: a candidate is tried as often as the budget says, unclear trials
+// are made up for, and none is made after the violation recurred.
+func TestAttempts(t *testing.T) {
+	for _, c := range []struct {
+		answers string // of one candidate, in their order
+		atOnce  int
+		want    string // how many were made at a time
+	}{
+		{"hhh", 1, "1 1 1"},
+		{"hhh", 3, "3"},
+		{"hhh", 2, "2 1"},
+		{"r", 1, "1"},
+		{"hr", 1, "1 1"},
+		{"rhh", 3, "3"},
+		{"uuuuuu", 1, "1 1 1 1 1 1"},
+		{"uuuuuu", 3, "3 3"},
+		{"uhhh", 3, "3 1"},
+		{"uhuhuh", 2, "2 2 1 1"},
+	} {
+		var made []string
+		at := 0
+		r := &shrinker{budget: Budget{Attempts: 3, AtOnce: c.atOnce}, left: 100, best: []scene.Scene{bigScene()}, tried: map[string]bool{}}
+		r.trials = func(_ scene.Scene, times int) (answers []Answer, _ error) {
+			made = append(made, strconv.Itoa(times))
+			for range times {
+				answers = append(answers, map[byte]Answer{'h': Held, 'r': Recurred, 'u': Unclear}[c.answers[at]])
+				at++
+			}
+			return answers, nil
+		}
+		kept := r.try(func(s *scene.Scene) { s.Schedule = s.Schedule[1:] })
+		if got := strings.Join(made, " "); got != c.want || at != len(c.answers) || kept != strings.Contains(c.answers, "r") {
+			t.Errorf("%s, %d at once: %s, kept %t, want %s", c.answers, c.atOnce, got, kept, c.want)
+		}
+	}
+}
+
 // TestShrinkGoesBack: a smaller scene that recurred once by luck is not what is
 // reported.
 func TestShrinkGoesBack(t *testing.T) {
@@ -171,7 +211,7 @@ func TestShrinkGoesBack(t *testing.T) {
 			lucky, answer = false, Recurred
 		}
 		return slices.Repeat([]Answer{answer}, times), nil
-	}, Budget{400, 1, 5})
+	}, Budget{400, 1, 1, 5})
 	if err != nil || len(got.Scene.Schedule) != len(bigScene().Schedule) || got.Rate.Recurred != 5 {
 		t.Errorf("%v %s %+v", err, brief(got.Scene), got.Rate)
 	}
