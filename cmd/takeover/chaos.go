@@ -227,7 +227,8 @@ func chaosProcesses(host topology.Host) (daemon string, web bool) {
 // provisions are what doctor calls the capabilities of faults. What is not here no
 // Stand offers.
 var provisions = map[fault.Capability]string{
-	fault.NeedNFTables: "nftables", fault.NeedTmpfs: "tmpfs", fault.NeedTimens: "time-namespace", fault.NeedDatapath: "packet-socket",
+	fault.NeedNFTables: "nftables", fault.NeedWire: "packet-socket", fault.NeedTmpfs: "tmpfs",
+	fault.NeedTimens: "time-namespace", fault.NeedDatapath: "packet-socket",
 }
 
 // injectable says which kinds of faults this machine can inject.

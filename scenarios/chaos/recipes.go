@@ -177,10 +177,14 @@ func (d *drawing) traffic(p *fault.Parameters) {
 
 // choice draws how many of them.
 func (d *drawing) choice(p *fault.Parameters) {
-	switch d.IntN(4) {
+	switch d.IntN(6) {
 	case 0: // all
 	case 1:
 		p.Every = d.between(2, 4)
+	case 2:
+		p.First = d.between(1, 5)
+	case 3:
+		p.BurstEnter, p.BurstLeave = d.share(), d.share()
 	default:
 		p.Probability = d.share()
 	}

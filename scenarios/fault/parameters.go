@@ -92,7 +92,9 @@ type Ratio float64
 const ratioDigits = 15
 
 // String is the ratio in percent.
-func (r Ratio) String() string { return strconv.FormatFloat(float64(r)*100, 'g', ratioDigits, 64) + "%" }
+func (r Ratio) String() string {
+	return strconv.FormatFloat(float64(r)*100, 'g', ratioDigits, 64) + "%"
+}
 
 // MarshalText implements encoding.TextMarshaler.
 func (r Ratio) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

@@ -103,6 +103,9 @@ func (j *judge) announcement() {
 		}
 		if apart > announcedApart {
 			around := history.Window{From: a.At - announcedWithin, To: a.At + apart + announcedWithin}
+			if j.hindered(a.Host, around) {
+				continue
+			}
 			j.failIn(around, checkAnnouncement, apart, []int{a.ID}, "%s announced %s at %s from having it",
 				a.Host, j.course.VIP(), round(apart))
 			return
@@ -127,6 +130,9 @@ func (j *judge) announces(t taking, announced []history.Announcement) {
 			said = "announced it after"
 		}
 		around := history.Window{From: t.From - announcedWithin, To: t.From + took + announcedWithin}
+		if j.hindered(t.host, around) {
+			return
+		}
 		j.failIn(around, checkAnnouncement, took-within, []int{t.event}, "%s had %s and had %s %s, expected is within %s",
 			t.host, j.course.VIP(), said, round(took), within)
 		return

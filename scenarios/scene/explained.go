@@ -198,6 +198,14 @@ func (j *judge) unexplainedEnds(faults []excuse) {
 	}
 }
 
+// hindered says that a fault explains that a host did in the window what it does
+// not do otherwise: one that stands still announces late.
+func (j *judge) hindered(host string, w history.Window) bool {
+	return j.Expect.Explained != nil && slices.ContainsFunc(j.excuses(), func(f excuse) bool {
+		return (f.owners == everyone || f.owners == itself && f.host == host) && f.Overlap(w).Length() > 0
+	})
+}
+
 // untold says that the client had no way to know who has the address in the end:
 // its owner announced it when it took it, and a fault has lost frames or lied
 // since.
@@ -211,13 +219,8 @@ func (j *judge) untold(end history.Holding) bool {
 		since = h.From
 	}
 	var told, lied time.Duration
-	for _, a := range history.Select[history.ARP](j.events) {
-		if a.Host == owner && a.Body.Gratuitous && a.Body.SenderIP == vip && a.Body.Direction == history.FromHost {
-			told = max(told, a.At)
-		}
-	}
-	for _, a := range history.Select[history.NA](j.events) {
-		if a.Host == owner && a.Body.Target == vip && a.Body.Direction == history.FromHost {
+	for _, a := range history.Announcements(j.events, vip) {
+		if a.Host == owner {
 			told = max(told, a.At)
 		}
 	}
