@@ -72,7 +72,7 @@ func (f *chaosFlags) run(command *cobra.Command) error {
 	if r.directory, err = runDirectory(f.out, r.began); err != nil {
 		return couldNotRun(err)
 	}
-	if err := manifestOf(r.stand.Programs, strings.Split(f.subject, "+"), f.seed, r.began).write(r.directory); err != nil {
+	if err := manifestOf(r.stand.Programs, sortedOnce(strings.Split(f.subject, "+")), f.seed, r.began).write(r.directory); err != nil {
 		return couldNotRun(err)
 	}
 	trials := r.hunt(command.Context())

@@ -118,7 +118,7 @@ func TestUntold(t *testing.T) {
 		{"it announced while it was lost", append(late, announced(18*s+1, "node1")), true},
 		{"and again", append(late, announced(18*s+1, "node1"), announced(19*s+1, "node1")), false},
 		{"for an earlier term", append(late, announced(5*s, "node1")), false},
-		{"nothing was lost", []history.Event{announced(18*s + 1, "node1")}, false},
+		{"nothing was lost", []history.Event{announced(18*s+1, "node1")}, false},
 		{"a process was killed since", append(struck(18*s, 19*s, "node3", "daemon-killed"), announced(18*s+1, "node1")), false},
 	} {
 		events := told(func(all *[]history.Event) {
