@@ -19,13 +19,13 @@ type Wire struct {
 	host    *socket // at the port
 	bridge  *socket // at the pair
 	began   time.Time
+	begun   bool
 	wake    int // eventfd(2): look at what has changed
 	done    chan struct{}
 	alarm   alarm
 
 	mu      sync.Mutex
 	machine *Machine
-	begun   bool
 	ending  bool
 	broken  error // ended the relay
 }
@@ -66,13 +66,8 @@ func (w *Wire) prepare(port string) (err error) {
 }
 
 // Begin puts the wire in force. Frames that are on their way in these few
-// microseconds may be lost.
+// microseconds may be lost. It is called once.
 func (w *Wire) Begin() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.begun {
-		return nil
-	}
 	w.begun = true
 	return w.network.Do(func(ns.NetNS) error {
 		return w.devices.replace(func() error { return errors.Join(w.host.open(), w.bridge.open()) })
@@ -112,10 +107,12 @@ func (w *Wire) Remove() error {
 	w.mu.Lock()
 	w.send(w.machine.Flush())
 	errs = append(errs, w.broken, w.machine.SetRules(nil))
-	w.ending = true
-	if w.begun {
+	w.mu.Unlock()
+	if w.begun { // the relay goes on meanwhile
 		errs = append(errs, w.network.Do(func(ns.NetNS) error { return w.devices.restore() }))
 	}
+	w.mu.Lock()
+	w.ending = true
 	errs = append(errs, w.poke())
 	w.mu.Unlock()
 	<-w.done
