@@ -44,7 +44,9 @@ func play(t testing.TB, m *wire.Machine, frames int, period time.Duration) strin
 	for n := range frames {
 		now := time.Duration(n) * period
 		until(now - 1)
-		say(now, m.Take(now, wire.Frame{Data: frameOf(n)}))
+		data := frameOf(n)
+		say(now, m.Take(now, wire.Frame{Data: data}))
+		clear(data) // the next frame comes into the same buffer
 	}
 	until(time.Duration(frames) * period * 10)
 	return strings.Join(all, " ")
@@ -94,6 +96,24 @@ func TestActs(t *testing.T) {
 		if got := play(t, machine(t, test.rules...), 6, ms); got != test.want {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
+	}
+}
+
+// TestWhoseTimeIsOverIsNotOvertaken: of two that were held only the one that
+// still is goes earlier.
+func TestWhoseTimeIsOverIsNotOvertaken(t *testing.T) {
+	m := machine(t, wire.Rule{Act: wire.Reorder, Delay: ms}, wire.Rule{Act: wire.Delay, Delay: 10 * ms})
+	for n, at := range []time.Duration{0, 2 * ms, 5 * ms / 2} {
+		m.Take(at, wire.Frame{Data: frameOf(n)})
+	}
+	var all []string
+	for at, ok := m.Deadline(); ok; at, ok = m.Deadline() {
+		for _, f := range m.Expire(at) {
+			all = append(all, fmt.Sprintf("%d@%s", numberOf(f.Data), at))
+		}
+	}
+	if got := strings.Join(all, " "); got != "0@11ms 2@12.5ms 1@12.5ms" {
+		t.Error(got)
 	}
 }
 
