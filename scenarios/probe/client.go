@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,15 @@ type ClientOptions struct {
 	// stream, usually 1 ms and 10 ms; 0 leaves the stream out.
 	ICMPPeriod time.Duration `json:"icmp_period_ns"`
 	HTTPPeriod time.Duration `json:"http_period_ns"`
+	// UDPPeriod, TCPPeriod and KeepAlivePeriod are those of datagrams and connects
+	// to an echo server (ServeEcho), and of HTTP requests over a kept connection.
+	UDPPeriod       time.Duration `json:"udp_period_ns,omitempty"`
+	TCPPeriod       time.Duration `json:"tcp_period_ns,omitempty"`
+	KeepAlivePeriod time.Duration `json:"keep_alive_period_ns,omitempty"`
+	// Connections is how many long-lived connections to the echo server are held,
+	// with heartbeats every HeartbeatPeriod.
+	Connections     int           `json:"connections,omitempty"`
+	HeartbeatPeriod time.Duration `json:"heartbeat_period_ns,omitempty"`
 	// Timeout is when a probe is given up; usually 1 s.
 	Timeout time.Duration `json:"timeout_ns"`
 	// Origin is the trial's: see ClockAt.
@@ -52,10 +62,14 @@ func (o ClientOptions) validate() error {
 	if o.Timeout <= 0 {
 		return fmt.Errorf("timeout %s is not positive", o.Timeout)
 	}
-	if o.ICMPPeriod == 0 && o.HTTPPeriod == 0 {
-		return errors.New("neither ICMP nor HTTP has a period")
+	periods := []time.Duration{o.ICMPPeriod, o.HTTPPeriod, o.UDPPeriod, o.TCPPeriod, o.KeepAlivePeriod}
+	if slices.Max(periods) == 0 && o.Connections == 0 {
+		return errors.New("no stream has a period")
 	}
-	for _, period := range []time.Duration{o.ICMPPeriod, o.HTTPPeriod} {
+	if o.Connections > 0 && o.HeartbeatPeriod <= 0 {
+		return fmt.Errorf("heartbeats every %s", o.HeartbeatPeriod)
+	}
+	for _, period := range periods {
 		if period < 0 || (period > 0 && o.Timeout/period >= outstandingMax) {
 			return fmt.Errorf("period %s is negative, or too short for timeout %s", period, o.Timeout)
 		}
@@ -65,7 +79,8 @@ func (o ClientOptions) validate() error {
 
 // RunClient asks the VIP from the network namespace of its process until ctx
 // ends, and writes events as JSON lines to out: a [history.Probe] for each
-// probe that was answered or given up. Those then still under way are left
+// probe that was answered or given up, a [history.Connection] for each turn in
+// the life of a long-lived connection. Those then still under way are left
 // out. It returns nil at the end of ctx.
 //
 // The load is open: probe n is due at the stream's start + n periods, however
@@ -101,10 +116,21 @@ func RunClient(ctx context.Context, o ClientOptions, out io.Writer) error {
 			return nil
 		})
 	}
+	if o.UDPPeriod > 0 {
+		datagrams, err := openDatagrams(clock, o, r)
+		if err != nil {
+			return fmt.Errorf("run client: %w", err)
+		}
+		defer datagrams.close()
+		schedule.add(o.UDPPeriod, datagrams.step)
+	}
+	addConnecting(ctx, work, schedule, o, r)
 	processors := runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(processors + 1)
 	defer runtime.GOMAXPROCS(processors)
-	work.Go(func() error { return schedule.run(ctx) })
+	if len(schedule.streams) > 0 {
+		work.Go(func() error { return schedule.run(ctx) })
+	}
 	work.Go(func() error { return r.write(ctx, out) })
 	err := work.Wait()
 	if err == nil {
@@ -125,10 +151,10 @@ type reporter struct {
 	events []history.Event
 }
 
-func (r *reporter) add(at time.Duration, probe history.Probe) {
+func (r *reporter) add(at time.Duration, body history.Body) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events = append(r.events, history.Event{At: at, Host: r.host, Body: probe})
+	r.events = append(r.events, history.Event{At: at, Host: r.host, Body: body})
 }
 
 // write flushes again and again until ctx ends or writing fails.

@@ -65,7 +65,10 @@ func startClient(t *testing.T, h *host, log *history.Log, o ClientOptions) (stop
 }
 
 // serve answers HTTP on every address of the host with a status and its name.
-func (h *host) serve(status int) {
+func (h *host) serve(status int) { h.serveWith(status, func(*http.Server) {}) }
+
+// serveWith is serve by a server that was changed.
+func (h *host) serveWith(status int, change func(*http.Server)) {
 	h.t.Helper()
 	var listener net.Listener
 	h.do(func() error {
@@ -80,6 +83,7 @@ func (h *host) serve(status int) {
 			_, _ = fmt.Fprintln(w, h.address)
 		}),
 	}
+	change(server)
 	go func() { _ = server.Serve(listener) }()
 	h.t.Cleanup(func() { _ = server.Close() })
 }

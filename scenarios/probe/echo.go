@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -38,34 +37,21 @@ const (
 // in a period.
 type echoes struct {
 	ClientOptions
-	clock  Clock
-	report *reporter
+	clock Clock
+	outstanding
 
 	sender     int
 	target     unix.Sockaddr
 	receiver   *packetSocket
 	buffer     []byte
 	identifier uint16
-
-	// The probes under way: from oldest to before next, by number modulo the
-	// length.
-	pending []pendingEcho
-	oldest  int
-	next    int
-	waiting int // for an answer, of those
-}
-
-type pendingEcho struct {
-	at   time.Duration
-	done bool // answered, or never sent
 }
 
 func openEcho(clock Clock, o ClientOptions, r *reporter) (*echoes, error) {
 	e := &echoes{
-		ClientOptions: o, clock: clock, report: r,
+		ClientOptions: o, clock: clock, outstanding: newOutstanding(history.StreamICMP, r),
 		buffer:     make([]byte, ipv6Header+echoLength),
 		identifier: uint16(rand.Uint32()),
-		pending:    make([]pendingEcho, 2*outstandingMax),
 	}
 	protocol := uint16(unix.ETH_P_IP)
 	if o.VIP.Is6() {
@@ -136,23 +122,13 @@ func (e *echoes) step(seq int) error {
 	if err := e.collect(); err != nil {
 		return err
 	}
-	e.giveUp(e.clock.Now() - e.Timeout)
-	if seq-e.oldest == len(e.pending) { // after more than a minute of standstill
-		e.giveUp(e.pending[e.oldest%len(e.pending)].at)
-	}
+	e.prepare(seq, e.clock.Now()-e.Timeout)
 	message := echoRequest(e.identifier, seq)
 	if e.VIP.Is6() {
 		message[0] = icmp6EchoRequest
 	}
 	at := e.clock.Now()
-	err := unix.Sendto(e.sender, message, 0, e.target)
-	e.pending[seq%len(e.pending)] = pendingEcho{at: at, done: err != nil}
-	e.next = seq + 1
-	if err != nil {
-		e.report.add(at, history.Probe{Stream: history.StreamICMP, Seq: seq, Error: "send: " + err.Error()})
-		return nil
-	}
-	e.waiting++
+	e.sent(seq, at, unix.Sendto(e.sender, message, 0, e.target))
 	return nil
 }
 
@@ -164,35 +140,12 @@ func (e *echoes) collect() error {
 			return err
 		}
 		seq, err := parseEchoReply(packet.data)
-		if err != nil || seq < e.oldest || seq >= e.next {
-			continue // corrupted, or given up
+		if err != nil {
+			continue // corrupted
 		}
-		p := &e.pending[seq%len(e.pending)]
-		rtt := max(e.clock.FromWall(packet.at)-p.at, 1)
-		if p.done || rtt > e.Timeout {
-			continue // a duplicate, or too late
-		}
-		p.done = true
-		e.waiting--
-		e.report.add(p.at, history.Probe{
-			Stream: history.StreamICMP, Seq: seq, RTT: rtt, By: e.hostOf(packet.sourceMAC),
-		})
+		e.answered(seq, e.clock.FromWall(packet.at), e.Timeout, e.hostOf(packet.sourceMAC))
 	}
 	return nil
-}
-
-// giveUp reports the probes that were sent before the given time as lost.
-func (e *echoes) giveUp(before time.Duration) {
-	for ; e.oldest < e.next; e.oldest++ {
-		p := e.pending[e.oldest%len(e.pending)]
-		if p.at > before {
-			return
-		}
-		if !p.done {
-			e.waiting--
-			e.report.add(p.at, history.Probe{Stream: history.StreamICMP, Seq: e.oldest, Error: errorTimeout})
-		}
-	}
 }
 
 // hostOf is the host with a MAC address; an unknown address stands for itself.

@@ -44,7 +44,7 @@ func (f *fetcher) probe(ctx context.Context, seq int) {
 	probe := history.Probe{Stream: history.StreamHTTP, Seq: seq}
 	switch {
 	case err == nil:
-		probe.RTT, probe.By = max(rtt, 1), f.hostOf(body)
+		probe.RTT, probe.By = max(rtt, 1), hostOf(f.Bodies, body)
 	case ctx.Err() != nil:
 		return
 	default:
@@ -54,9 +54,9 @@ func (f *fetcher) probe(ctx context.Context, seq int) {
 }
 
 // hostOf is the host that answers with a body.
-func (f *fetcher) hostOf(body string) string {
+func hostOf(bodies map[string]string, body string) string {
 	body = strings.TrimSpace(body)
-	if host, ok := f.Bodies[body]; ok {
+	if host, ok := bodies[body]; ok {
 		return host
 	}
 	return strings.ToValidUTF8(body[:min(len(body), bodyShown)], "")
@@ -96,10 +96,15 @@ func exchange(ctx context.Context, connection net.Conn, host netip.Addr) (string
 		return "", err
 	}
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("status %d", response.StatusCode)
+		return "", statusError(response.StatusCode)
 	}
 	return string(body), nil
 }
+
+// statusError is a status that is no success.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
 
 // hostHeader is an address as a URI has it: RFC 3986, section 3.2.2.
 func hostHeader(host netip.Addr) string {

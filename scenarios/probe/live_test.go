@@ -292,6 +292,8 @@ const roleVariable = "PROBE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	switch role := os.Getenv(roleVariable); {
+	case role == "echo":
+		os.Exit(echoMain())
 	case role == "client":
 		os.Exit(clientMain())
 	case role == "" && os.Geteuid() != 0:
