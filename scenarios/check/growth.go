@@ -7,6 +7,10 @@ import (
 	"takeover/scenarios/history"
 )
 
+// startSamples are those of a daemon that starts: they are left out, as are those
+// from before all was settled.
+const startSamples = 2
+
 // growthSamples is how often a daemon must have been looked at for its growth to
 // mean anything: twice in each quarter.
 const growthSamples = 8
@@ -30,7 +34,10 @@ func (e *evidence) growth() []history.Growth {
 	slices.SortStableFunc(order, func(a, b process) int { return cmp.Compare(a.host, b.host) })
 	var all []history.Growth
 	for _, of := range order {
-		seen := samples[of]
+		seen := samples[of][min(startSamples, len(samples[of])):]
+		seen = slices.DeleteFunc(seen, func(u history.Seen[history.Usage]) bool {
+			return u.At < e.course.Phases[history.PhaseSettled].At
+		})
 		if len(seen) < growthSamples {
 			continue
 		}

@@ -3,6 +3,7 @@ package check_test
 import (
 	"math"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -278,35 +279,34 @@ func TestEveryConnectionHasOneFate(t *testing.T) {
 }
 
 func TestGrowth(t *testing.T) {
-	sampled := func(n int, use func(i int) history.Usage) []history.Event {
+	sampled := func(n int, use func(i int) history.Usage) []history.Growth {
 		var more []history.Event
 		for i := range n {
 			u := use(i)
 			u.Name, u.PID = "vipd", 7
-			more = append(more, history.Event{At: time.Duration(i) * time.Second, Host: "node2", Body: u})
+			more = append(more, history.Event{At: 4*time.Second + time.Duration(i)*time.Second, Host: "node2", Body: u})
 		}
-		return with(play("link-loss"), more...)
+		return observe(t, with(play("link-loss"), more...)).Growth // settled after 6 s
 	}
-	if g := observe(t, sampled(7, func(i int) history.Usage { return history.Usage{AnonKiB: i} })).Growth; len(g) != 0 {
+	if g := sampled(9, func(i int) history.Usage { return history.Usage{AnonKiB: i} }); len(g) != 0 {
 		t.Errorf("too few samples: %+v", g)
 	}
-	leaking := observe(t, sampled(12, func(i int) history.Usage {
+	got := sampled(14, func(i int) history.Usage {
 		return history.Usage{Processes: 2, Threads: 9 + i%2, Descriptors: 20 + i, AnonKiB: 1000 - i}
-	})).Growth
+	})
 	want := history.Growth{Host: "node2", Name: "vipd", PID: 7, Window: 11 * time.Second, Changes: 2, Descriptors: 9, AnonKiB: -9}
-	if len(leaking) != 1 {
-		t.Fatalf("%+v", leaking)
+	if len(got) != 1 || len(got[0].Events) != 2 {
+		t.Fatalf("%+v", got)
 	}
-	if want.Events = leaking[0].Events; leaking[0].Changes == 0 || len(want.Events) != 2 {
-		t.Errorf("%+v", leaking[0])
+	want.Events = got[0].Events
+	if !reflect.DeepEqual(got[0], want) {
+		t.Errorf("%+v, want %+v", got[0], want)
 	}
-	if want.Changes = leaking[0].Changes; !slices.Equal(want.Events, leaking[0].Events) || leaking[0].Descriptors != want.Descriptors ||
-		leaking[0].Threads != 0 || leaking[0].Processes != 0 || leaking[0].AnonKiB != want.AnonKiB || leaking[0].Window != want.Window {
-		t.Errorf("%+v, want %+v", leaking[0], want)
-	}
-	// What comes and goes is no growth.
-	busy := observe(t, sampled(12, func(i int) history.Usage { return history.Usage{Processes: 2 + i%2, AnonKiB: 100 + 50*(i%3)} })).Growth
-	if busy[0].Processes != 0 || busy[0].AnonKiB != 0 {
-		t.Errorf("%+v", busy)
+	// What comes and goes is no growth, and the start is none.
+	got = sampled(14, func(i int) history.Usage {
+		return history.Usage{Processes: min(i, 1) + 2 + i%2, AnonKiB: min(i, 1)*100 + 50*(i%3)}
+	})
+	if got[0].Processes != 0 || got[0].AnonKiB != 0 {
+		t.Errorf("%+v", got)
 	}
 }

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -117,15 +118,29 @@ func (o *Observed) Lines() []string {
 			}
 		}
 	}
-	for _, s := range o.Shares {
-		if s.Fraction < 1 && s.Stream != StreamICMP {
-			add("%s answered %d requests of stream %s: %.1f%%", s.Host, s.Answered, s.Stream, 100*s.Fraction)
-		}
-	}
+	lines = append(lines, o.shareLines()...)
 	for _, g := range o.Growth {
 		if g.Processes > 0 || g.Threads > 0 || g.Descriptors > 0 || g.AnonKiB > growthShown {
 			add("growth: %s on %s in %s: %+d processes, %+d threads, %+d descriptors, %+d KiB",
 				g.Name, g.Host, rounded(g.Window), g.Processes, g.Threads, g.Descriptors, g.AnonKiB)
+		}
+	}
+	return lines
+}
+
+// shareLines have a line for each stream that several hosts answered; echo
+// requests are left out, which say no more than HTTP.
+func (o *Observed) shareLines() []string {
+	var lines []string
+	var hosts []string
+	for i, s := range o.Shares {
+		if s.Stream == StreamICMP || s.Fraction == 1 {
+			continue
+		}
+		hosts = append(hosts, fmt.Sprintf("%s %d (%.1f%%)", s.Host, s.Answered, 100*s.Fraction))
+		if i+1 == len(o.Shares) || o.Shares[i+1].Stream != s.Stream {
+			lines = append(lines, fmt.Sprintf("answers of stream %s: %s", s.Stream, strings.Join(hosts, ", ")))
+			hosts = nil
 		}
 	}
 	return lines

@@ -20,8 +20,10 @@ type StandPlan struct {
 	// all of them, or one each, in the order of the hosts, joined by +.
 	Subject  string
 	Programs Programs
-	Pcap     bool   // keep all frames in capture.pcapng
-	Seed     uint64 // of what is random in faults
+	Pcap     bool // keep all frames in capture.pcapng
+	// Echo has every host with a VRRP daemon run an echo server beside it.
+	Echo bool
+	Seed uint64 // of what is random in faults
 }
 
 // arrangement is a process of the topology with all that is known of it before
@@ -93,6 +95,9 @@ func (p StandPlan) arrange() ([]arrangement, []Cluster, error) {
 			}
 			names[a.name] = true
 			all = append(all, a)
+		}
+		if p.Echo && slices.ContainsFunc(all, func(a arrangement) bool { return a.on.Name == host.Name && a.isDaemon() }) {
+			all = append(all, echoOn(host))
 		}
 	}
 	return all, clusters, errors.Join(errs...)

@@ -39,7 +39,7 @@ func (s *Stand) observe() error {
 		}
 		watch, err := probe.WatchHost(s.clock, s.log, probe.HostOptions{
 			Host: host.Name, Namespace: s.lab.Host(host.Name).Network.Path(),
-			Neighbours: host.Role == topology.RoleClient, Exact: len(s.plan.Spec.Hosts) <= exactHosts,
+			Neighbours: host.Role == topology.RoleClient || host.Role == topology.RoleRouter, Exact: len(s.plan.Spec.Hosts) <= exactHosts,
 		})
 		if err != nil {
 			return err
@@ -123,6 +123,7 @@ func (w *World) startClient() error {
 	for _, seat := range w.plan.Cluster.Seats {
 		o.Bodies[seat.Address.Addr().String()] = seat.Name
 	}
+	w.addLoad(&o)
 	options, err := json.Marshal(o)
 	if err != nil {
 		return err

@@ -121,8 +121,9 @@ func runScene(args []string) error {
 // probes.
 func newScene(plan ScenePlan, log *history.Log) (*World, error) {
 	plan.Stand.Seed = plan.Seed
+	plan.Stand.Echo = plan.Scene.Load.Echo()
 	stand, err := newStand(plan.Stand, probe.NewClock(), log)
-	w := &World{Stand: stand}
+	w := &World{Stand: stand, load: plan.Scene.Load}
 	if err != nil {
 		return w, err
 	}
@@ -136,11 +137,9 @@ func newScene(plan ScenePlan, log *history.Log) (*World, error) {
 	log.Append(0, "", history.Trial{
 		Format: history.Format, Scenario: plan.Scene.Name, Subject: plan.Stand.Subject, Run: 1, Seed: plan.Seed,
 		Started: time.Now().UTC(), Cluster: w.cluster,
-		ProbePeriods: map[string]time.Duration{
-			history.StreamICMP: w.plan.Periods.ICMP, history.StreamHTTP: w.plan.Periods.HTTP,
-		},
+		ProbePeriods: w.probePeriods(),
 	})
-	if err := w.observe(); err != nil {
+	if err := errors.Join(w.observe(), w.observeMore()); err != nil {
 		return w, err
 	}
 	if err := w.start(); err != nil {

@@ -28,7 +28,7 @@ const (
 func Roles() map[string]sandbox.Role {
 	return map[string]sandbox.Role{
 		trialRole: runInside, standRole: runStand, calibrationRole: runCalibration,
-		probeRole: runProbe, webRole: serveWeb, puppetRole: runPuppet,
+		probeRole: runProbe, webRole: serveWeb, echoRole: serveEcho, puppetRole: runPuppet,
 		sceneRole:    runScene,
 		wrongWebRole: serveWrongly, hogRole: hog, mountRole: runMount,
 	}

@@ -32,7 +32,6 @@ func serveWeb(args []string) error {
 			io.WriteString(w, args[0]+"\n") //nolint:errcheck // the asker went away
 		}),
 	}
-	server.SetKeepAlivesEnabled(false)
 	return server.Serve(listener)
 }
 
@@ -75,6 +74,7 @@ pid %[4]s;
 error_log %[1]s/%[5]s-error.log warn;
 events {}
 http {
+    keepalive_requests 1000000000;
     access_log %[1]s/%[5]s-access.log;
     client_body_temp_path /run/%[5]s-body;
     proxy_temp_path /run/%[5]s-proxy;

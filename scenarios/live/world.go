@@ -9,6 +9,7 @@ import (
 	"takeover/scenarios"
 	"takeover/scenarios/history"
 	"takeover/scenarios/probe"
+	"takeover/scenarios/scene"
 )
 
 // The names of the hosts beside the nodes, and of the one segment.
@@ -25,6 +26,7 @@ type World struct {
 	*Stand
 	plan    Plan
 	cluster history.Cluster
+	load    scene.Load   // beside echo requests and HTTP
 	client  func() error // ends the client's probes
 }
 
@@ -45,6 +47,9 @@ func newWorld(plan Plan, clock probe.Clock, log *history.Log) (*World, error) {
 	}
 	log.Append(0, "", w.trial())
 	if err := w.observe(); err != nil {
+		return w, err
+	}
+	if err := w.observeMore(); err != nil {
 		return w, err
 	}
 	if err := w.observeOwners(); err != nil {

@@ -71,9 +71,9 @@ func TestJudgeOfWhatIsObserved(t *testing.T) {
 		{"reset", scene.Scene{Expect: scene.Expect{Reset: &scene.Count{}}}, seen(tenths(60, "client", opened), tenths(131, "client", lost)), "1 of 1 connections were reset"},
 		{"survived", scene.Scene{Expect: scene.Expect{Reset: &scene.Count{}}}, seen(tenths(60, "client", opened)), ""},
 		{"none opened", scene.Scene{Expect: scene.Expect{Reset: &scene.Count{}}}, nil, "no connection was opened"},
-		{"leaks", scene.Scene{Expect: scene.Expect{Leaks: &scene.Leaks{Descriptors: &ten, MemoryKiB: &zero}}}, leaking, "vipd on node1 has 45 more descriptors after 11s"},
-		{"leaks by the change", scene.Scene{Expect: scene.Expect{Leaks: &scene.Leaks{Descriptors: &ten, Per: scene.PerChange}}}, leaking, "45 more descriptors for each change of the owner"},
-		{"leaks by the hour", scene.Scene{Expect: scene.Expect{Leaks: &scene.Leaks{Descriptors: &ten, Per: scene.PerHour}}}, leaking, "1.473e+04 more descriptors an hour"},
+		{"leaks", scene.Scene{Expect: scene.Expect{Leaks: &scene.Leaks{Descriptors: &ten, MemoryKiB: &zero}}}, leaking, "vipd on node1 has 40 more descriptors after 9s"},
+		{"leaks by the change", scene.Scene{Expect: scene.Expect{Leaks: &scene.Leaks{Descriptors: &ten, Per: scene.PerChange}}}, leaking, "40 more descriptors for each change of the owner"},
+		{"leaks by the hour", scene.Scene{Expect: scene.Expect{Leaks: &scene.Leaks{Descriptors: &ten, Per: scene.PerHour}}}, leaking, "1.6e+04 more descriptors an hour"},
 		{"something else leaks", scene.Scene{Expect: scene.Expect{Leaks: &scene.Leaks{Threads: &zero}}}, leaking, ""},
 		{"nothing sampled", scene.Scene{Expect: scene.Expect{Leaks: &scene.Leaks{Threads: &zero}}}, nil, "no daemon was looked at"},
 	} {
