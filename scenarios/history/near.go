@@ -6,13 +6,14 @@ import (
 )
 
 // NearFailover is a silence at a Backup that came within one advertisement
-// interval of the end of its timer, and in which nobody took over.
+// interval of the end of its timer, and in which nobody took over. Beyond that end
+// the host was no Backup, or it is for others to judge.
 type NearFailover struct {
 	Host string        `json:"host"`
 	From int           `json:"from"` // event: the advertisement before
 	To   int           `json:"to"`   // event: the one after
 	Gap  time.Duration `json:"gap_ns"`
-	// Left is what was left of the timer; below 0 it should have ended.
+	// Left is what was left of the timer; a little below 0 it was about to end.
 	Left time.Duration `json:"left_ns"`
 }
 
@@ -25,7 +26,7 @@ func NearFailovers(events []Event, c Course, holdings []Holding) []NearFailover 
 	last := map[string]Seen[Advert]{}
 	for _, a := range Select[Advert](events) {
 		node := cluster.Node(a.Host)
-		if a.Body.Direction != ToHost || a.Body.VRID != cluster.VRID || !w.Contains(a.At) || !node.Quiets(a.Body, node.Priority) {
+		if node.Priority == 0 || a.Body.Direction != ToHost || a.Body.VRID != cluster.VRID || !w.Contains(a.At) || !node.Quiets(a.Body, node.Priority) {
 			continue
 		}
 		before, known := last[a.Host]
@@ -39,7 +40,8 @@ func NearFailovers(events []Event, c Course, holdings []Holding) []NearFailover 
 		}
 		gap := a.At - before.At
 		left := cluster.Timer(before.Body, node.Priority) - gap
-		if left < interval && !elected(holdings, Window{From: before.At, To: a.At + settleTime}, a.Host) {
+		silence := Window{From: before.At, To: a.At + settleTime}
+		if left < interval && left > -settleTime && !linkless(events, silence, a.Host) && !elected(holdings, silence, a.Host) {
 			near = append(near, NearFailover{Host: a.Host, From: before.ID, To: a.ID, Gap: gap, Left: left})
 		}
 	}
@@ -49,6 +51,15 @@ func NearFailovers(events []Event, c Course, holdings []Holding) []NearFailover 
 // settleTime is how much later than its first advertisement a new Active may
 // be seen with the VIP.
 const settleTime = 50 * time.Millisecond
+
+// linkless says whether one of the host's links was lost in the window: it was no
+// Backup then.
+func linkless(events []Event, w Window, host string) bool {
+	return slices.ContainsFunc(events, func(e Event) bool {
+		link, ok := e.Body.(Link)
+		return ok && e.Host == host && w.Contains(e.At) && !(link.Up && link.Carrier)
+	})
+}
 
 // elected says whether somebody gained the VIP in the window, or whether the
 // host was no Backup at all but had it.
