@@ -139,7 +139,7 @@ func eventText(body history.Body) string {
 		return b.DelayMax.String()
 	case history.Trial:
 		return b.Scenario
-	case history.Probe, history.Owners, history.Truth: // no lab has them
+	case history.Probe, history.Owners, history.Connection, history.Forwarding, history.Usage, history.Truth: // no lab has them
 		return ""
 	}
 	return ""

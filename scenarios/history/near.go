@@ -57,7 +57,7 @@ const settleTime = 50 * time.Millisecond
 func linkless(events []Event, w Window, host string) bool {
 	return slices.ContainsFunc(events, func(e Event) bool {
 		link, ok := e.Body.(Link)
-		return ok && e.Host == host && w.Contains(e.At) && !(link.Up && link.Carrier)
+		return ok && e.Host == host && w.Contains(e.At) && (!link.Up || !link.Carrier)
 	})
 }
 

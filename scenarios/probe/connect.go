@@ -75,7 +75,7 @@ func dialEcho(ctx context.Context, host netip.Addr) (connection *net.TCPConn, an
 	if err != nil {
 		return nil, nil, "", err
 	}
-	connection = opened.(*net.TCPConn) //nolint:errcheck // a dialer of tcp has no other
+	connection = opened.(*net.TCPConn) // a dialer of tcp has no other
 	stop := context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	answers = bufio.NewReaderSize(connection, bodyMax)

@@ -35,9 +35,9 @@ func echoMain() int {
 }
 
 // echo runs the echo server in the host.
-func (h *host) echo() *exec.Cmd {
+func (h *host) echo() {
 	h.t.Helper()
-	return h.program("echo", fmt.Sprintf("%q", h.name), func(*exec.Cmd) {})
+	h.program("echo", fmt.Sprintf("%q", h.name), func(*exec.Cmd) {})
 }
 
 // move takes the VIP from one host to the other.
