@@ -79,6 +79,7 @@ func TestAnnouncement(t *testing.T) {
 		{"not often", often(2), add(announced(14100*ms, "node2"), announced(18900*ms, "node1")), history.Fail, "node2 announced 10.0.0.200 1 times within 1s"},
 		{"not for long", often(3), add(took(13600*ms, true), took(13600*ms+40*ms, false), announced(13900*ms, "node2"), announced(13900*ms, "node2"), announced(18900*ms, "node1"), announced(18900*ms, "node1")), history.Pass, ""},
 		{"by hand", nil, then(fault1("vip-added", 11*s, 11900*ms), add(took(11*s+ms, true), took(11900*ms, false))), history.Pass, ""},
+		{"by hand on another host", nil, then(silently, fault1("vip-added", 12900*ms, 13100*ms)), history.Fail, "node2 had"},
 		{"beside another fault", nil, then(fault1("link-loss", 11*s, 11900*ms), add(took(11*s+ms, true), took(11900*ms, false))), history.Fail, "node3 had"},
 	} {
 		judged(t, c.name, c.e, c.spoil, c.as, c.want)
@@ -117,7 +118,7 @@ func TestInterval(t *testing.T) {
 		{"longer", advertised("node1", every(4*s, 1100*ms)...), history.Fail, "node1 advertised every 1.1s, and says every 1s"},
 		{"shorter", advertised("node1", every(4*s, 900*ms)...), history.Fail, "node1 advertised every 900ms"},
 		{"one late", advertised("node1", 4*s, 5*s, 6300*ms, 7*s, 8*s), history.Pass, ""},
-		{"answers between", advertised("node1", 4*s, 4100*ms, 4200*ms, 4300*ms, 4400*ms, 5*s, 6*s, 7*s), history.Pass, ""},
+		{"answers between", advertised("node1", append(every(4*s, 100*ms), 4500*ms, 4600*ms, 4700*ms, 5*s, 6*s, 7*s)...), history.Pass, ""},
 		{"too few", advertised("node1", 4*s, 5100*ms, 6200*ms, 7300*ms), history.Pass, ""},
 		{"struck", advertised("node1", every(10*s-1, 1100*ms)...), history.Pass, ""},
 	} {

@@ -1,6 +1,8 @@
 package mutants_test
 
 import (
+	"errors"
+	"os"
 	"slices"
 	"testing"
 
@@ -30,5 +32,30 @@ func TestMutantsApply(t *testing.T) {
 	}
 	if len(seen) < 14 {
 		t.Errorf("%d mutants only", len(seen))
+	}
+}
+
+// TestEditsFitOnce: a text that is not there, or more than once, is an error, and
+// what is read is not changed.
+func TestEditsFitOnce(t *testing.T) {
+	directory := t.TempDir()
+	write := func(text string) {
+		if err := os.WriteFile(directory+"/f", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := mutants.Mutant{Name: "m", Edits: []mutants.Edit{{"f", "a", "b"}, {"f", "bc", "d"}}}
+	write("xac")
+	if got, err := m.Changed(directory); err != nil || got["f"] != "xd" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if text, err := os.ReadFile(directory + "/f"); err != nil || string(text) != "xac" {
+		t.Errorf("the file is %q, %v", text, err)
+	}
+	for _, text := range []string{"xc", "aac", "a"} {
+		write(text)
+		if _, err := m.Changed(directory); !errors.Is(err, mutants.ErrStale) {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
