@@ -70,8 +70,8 @@ func fastCluster(t *testing.T) Cluster {
 }
 
 // TestLiveFaults: every fault has its effect, seen from outside; its undo
-// restores the exact state before; and it works after everything in the target
-// has died.
+// restores the exact state before; it works after everything in the target has
+// died, and in any order with others.
 func TestLiveFaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: it takes a minute")
@@ -85,7 +85,7 @@ func TestLiveFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := StandPlan{Spec: fastCluster(t).Spec("faults"), Subject: "vipd", Programs: programs}
-	for _, part := range []string{"effects", "deaths"} {
+	for _, part := range []string{"effects", "deaths", "overlaps"} {
 		t.Run(part, func(t *testing.T) {
 			input, err := json.Marshal(plan)
 			if err != nil {
@@ -107,7 +107,12 @@ func TestLiveFaults(t *testing.T) {
 			if err := box.Wait(ctx); err != nil {
 				t.Errorf("%v\n%s", err, out.String())
 			}
-			judgeFaults(t, out.String())
+			struck := judgeFaults(t, out.String())
+			for _, name := range fault.Names() {
+				if part != "overlaps" && !struck[name] && !notBuilt[fault.Kind(name)] {
+					t.Errorf("%s was not tried", name)
+				}
+			}
 		})
 	}
 }
@@ -115,9 +120,10 @@ func TestLiveFaults(t *testing.T) {
 // faultsBound is for all faults of a part.
 const faultsBound = 4 * time.Minute
 
-func judgeFaults(t *testing.T, out string) {
+// judgeFaults returns which kinds were tried.
+func judgeFaults(t *testing.T, out string) (struck map[string]bool) {
 	t.Helper()
-	struck := map[string]bool{}
+	struck = map[string]bool{}
 	for lines := bufio.NewScanner(strings.NewReader(out)); lines.Scan(); {
 		verdict, rest, _ := strings.Cut(lines.Text(), " ")
 		switch verdict {
@@ -131,11 +137,7 @@ func judgeFaults(t *testing.T, out string) {
 			t.Log(lines.Text())
 		}
 	}
-	for _, name := range fault.Names() {
-		if !struck[name] && !notBuilt[fault.Kind(name)] {
-			t.Errorf("%s was not tried", name)
-		}
-	}
+	return struck
 }
 
 // notBuilt are the faults that need a machine of their own.
@@ -165,9 +167,12 @@ func runFaults(args []string) error {
 		return errors.Join(err, s.Close())
 	}
 	s.beSettled()
-	if rest[0] == "deaths" {
+	switch rest[0] {
+	case "deaths":
 		strikeTheDying(ctx, s)
-	} else {
+	case "overlaps":
+		strikeOverlapping(ctx, s)
+	default:
 		strikeAll(ctx, s)
 	}
 	return s.Close()
