@@ -21,11 +21,13 @@ import (
 func BenchmarkWire(b *testing.B) {
 	b.Run("throughput", func(b *testing.B) {
 		for b.Loop() {
-			var f struct{ Bare, Relayed, Ruled float64 }
+			var f struct{ Bare, Relayed, Ruled rate }
 			figures(b, "throughput", &f)
-			b.ReportMetric(f.Bare, "bare-frames/s")
-			b.ReportMetric(f.Relayed, "relayed-frames/s")
-			b.ReportMetric(f.Ruled, "five-rules-frames/s")
+			b.ReportMetric(f.Bare.PerSecond, "bare-frames/s")
+			b.ReportMetric(f.Relayed.PerSecond, "relayed-frames/s")
+			b.ReportMetric(f.Relayed.Busy-f.Bare.Busy, "relay-cpu-ns/frame")
+			b.ReportMetric(f.Ruled.PerSecond, "five-rules-frames/s")
+			b.ReportMetric(f.Ruled.Busy-f.Bare.Busy, "five-rules-cpu-ns/frame")
 		}
 		b.ReportMetric(0, "ns/op")
 	})
@@ -55,11 +57,16 @@ func figures(b *testing.B, part string, into any) {
 	}
 }
 
+// rate is how many frames came a second, and how long each kept a processor
+// busy beside the sender's own thread, in ns: where others need the processors too,
+// the second tells more.
+type rate struct{ PerSecond, Busy float64 }
+
 // sent is how many frames a throughput is measured with.
 const sent = 400_000
 
 func measureThroughput(b *bench) error {
-	var f struct{ Bare, Relayed, Ruled float64 }
+	var f struct{ Bare, Relayed, Ruled rate }
 	var err error
 	if f.Bare, err = b.throughput(); err != nil {
 		return err
@@ -92,7 +99,7 @@ func fiveRules() []wire.Rule {
 }
 
 // throughput sends as fast as it can and counts what comes.
-func (b *bench) throughput() (perSecond float64, err error) {
+func (b *bench) throughput() (r rate, err error) {
 	frame := b.frame("node1", "node2", "")[:60]
 	messages, vectors := make([]message, 64), make([]unix.Iovec, 64)
 	for i := range messages {
@@ -103,27 +110,45 @@ func (b *bench) throughput() (perSecond float64, err error) {
 	}
 	before, err := b.received()
 	if err != nil {
-		return 0, err
+		return r, err
 	}
-	begin := time.Now()
+	begin, busy, sending := time.Now(), processor(unix.RUSAGE_SELF), make(chan time.Duration, 1)
 	go func() {
 		runtime.LockOSThread()
+		own := processor(unix.RUSAGE_THREAD)
 		for n := 0; n < sent; n += len(messages) {
 			sendAll(b.fds["node1"], messages)
 		}
+		sending <- processor(unix.RUSAGE_THREAD) - own
 	}()
 	last, at := before, begin
-	for quiet := time.Now(); time.Since(quiet) < 200*time.Millisecond; time.Sleep(5 * time.Millisecond) {
+	var own time.Duration // the sender's; it may stand still for long
+	for quiet := time.Now(); own == 0 || time.Since(quiet) < 200*time.Millisecond; {
+		select {
+		case own = <-sending:
+			quiet = time.Now()
+		case <-time.After(5 * time.Millisecond):
+		}
 		now, err := b.received()
 		if err != nil {
-			return 0, err
+			return r, err
 		}
 		if now > last {
 			last, at = now, time.Now()
 			quiet = at
 		}
 	}
-	return float64(last-before) / at.Sub(begin).Seconds(), nil
+	busy = processor(unix.RUSAGE_SELF) - busy - own
+	return rate{float64(last-before) / at.Sub(begin).Seconds(), float64(busy) / float64(last-before)}, nil
+}
+
+// processor is the time that a thread or the process has had one.
+func processor(who int) time.Duration {
+	var used unix.Rusage
+	if err := unix.Getrusage(who, &used); err != nil {
+		panic(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // received is how many frames node2 has got.
@@ -198,6 +223,9 @@ func (b *bench) latencies(rate int) ([]time.Duration, error) {
 		n, m, _, _, err := unix.Recvmsg(b.fds["node2"], buffer, control, 0)
 		if errors.Is(err, unix.EINTR) {
 			continue
+		}
+		if errors.Is(err, unix.EAGAIN) && len(all) > count*9/10 {
+			return all, nil // the rest was lost as the machine stood still
 		}
 		if err != nil {
 			return nil, fmt.Errorf("after %d of %d: %w", len(all), count, err)
