@@ -290,8 +290,8 @@ var strikes = []struct {
 	{"script-fails mode=unexecutable", "node1", ownedBy("node2")},
 	{"files-limited count=40", "node2", limited("node2", unix.RLIMIT_NOFILE, 40)},
 	{"memory-limited size=8589934592", "node2", limited("node2", unix.RLIMIT_AS, 8589934592)},
-	{"disk-full path=/var/log", "node2", func(v *viewer) bool {
-		return v.runs("node2", "ls /var/log") && v.runs("node2", "! echo text 2>/dev/null >/var/log/takeover-test") && v.runs("node3", "test -w /var/log")
+	{"disk-full path=/tmp", "node2", func(v *viewer) bool {
+		return v.runs("node2", "ls /tmp") && v.runs("node2", "! echo text 2>/dev/null >/tmp/takeover-test") && v.runs("node3", "test -w /tmp")
 	}},
 	{"cpu-hogs count=1", "node3", func(v *viewer) bool { return v.count("node3", hogRole, false) == 1 }},
 	{"cpu-quota percent=50", "node3", func(v *viewer) bool {
