@@ -39,6 +39,7 @@ type chaosViolation struct {
 	Faults   int            `json:"faults"` // of the schedule as it was drawn
 	Smallest *chaosSmallest `json:"smallest,omitempty"`
 	scene    scene.Scene
+	struck   []chaos.Struck
 }
 
 // chaosSmallest is the smallest schedule that shows a violation.
@@ -71,7 +72,7 @@ func (r *chaosRun) report(trials []*chaosTrial) *chaosReport {
 		if f, violated := t.violation(); violated && !known[f.Check] {
 			known[f.Check] = true
 			report.Violations = append(report.Violations, chaosViolation{
-				Seed: t.Seed, Check: f.Check, Text: f.Text, Faults: len(t.scene.Schedule), scene: t.scene,
+				Seed: t.Seed, Check: f.Check, Text: f.Text, Faults: len(t.scene.Schedule), scene: t.scene, struck: t.struck,
 			})
 		}
 	}

@@ -44,6 +44,7 @@ type chaosTrial struct {
 	Error     string            `json:"error,omitempty"`
 	Judgement history.Judgement `json:"judgement"`
 	scene     scene.Scene
+	struck    []chaos.Struck
 	err       error
 }
 
@@ -143,6 +144,8 @@ func (r *chaosRun) trial(ctx context.Context, seed uint64) *chaosTrial {
 	played := &sceneTrial{Subject: r.subject, version: r.version, plan: r.plan(seed, t.scene)}
 	for _, event := range played.carryOut(ctx, directory, quietly) {
 		switch body := event.Body.(type) { //nolint:gochecksumtype // the others say nothing of what was injected
+		case history.FaultArmed:
+			t.struck = append(t.struck, chaos.Struck{Fault: body.Fault, Host: event.Host})
 		case history.FaultStart:
 			t.Faults = append(t.Faults, body.Fault)
 		case history.Note:
@@ -187,7 +190,7 @@ func (t *chaosTrial) line() string {
 func (r *chaosRun) shrinkTo(ctx context.Context, v *chaosViolation) error {
 	r.say("%-32s is made smaller: %s", v.scene.Name, v.Check)
 	attempts := func(s scene.Scene, times int) ([]chaos.Answer, error) { return r.attempts(ctx, v, s, times) }
-	found, err := chaos.Shrink(v.scene, attempts, chaos.Budget{
+	found, err := chaos.Shrink(v.scene, v.struck, attempts, chaos.Budget{
 		Trials: r.shrink, Attempts: chaosAttempts, AtOnce: r.parallel, Measured: min(chaosMeasured, (r.shrink+2)/3),
 	})
 	if err != nil && !errors.Is(err, context.Canceled) {

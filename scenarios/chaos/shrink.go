@@ -65,14 +65,18 @@ type Smallest struct {
 	Trials int  // that were spent in all
 }
 
-// Shrink makes a scene that showed a violation smaller, as long as the violation
+// Shrink makes a scene that showed a violation in a trial, in which those were
+// struck, smaller, as long as the violation
 // recurs: with fewer steps, shorter, simpler and earlier ones. Then it measures
 // how often the smallest shows it. One that does not show it any more was luck:
 // the one before it is measured then, up to the scene itself. The same answers
 // lead to the same result.
-func Shrink(s scene.Scene, trials Trials, b Budget) (Smallest, error) {
-	r := &shrinker{trials: trials, budget: b, left: b.Trials - b.Measured, best: []scene.Scene{s}, tried: map[string]bool{}}
+func Shrink(s scene.Scene, struck []Struck, trials Trials, b Budget) (Smallest, error) {
+	r := &shrinker{struck: struck, trials: trials, budget: b, left: b.Trials - b.Measured, best: []scene.Scene{s}, tried: map[string]bool{}}
 	r.tried[key(s)] = true
+	if len(struck) > 0 {
+		r.try(func(s *scene.Scene) { *s = Concrete(*s, struck) })
+	}
 	for smaller := true; smaller && r.left > 0 && r.err == nil; {
 		smaller = r.dropSteps()
 		smaller = r.simplify() || smaller
@@ -82,6 +86,7 @@ func Shrink(s scene.Scene, trials Trials, b Budget) (Smallest, error) {
 
 // shrinker is at work on one scene.
 type shrinker struct {
+	struck []Struck
 	trials Trials
 	budget Budget
 	left   int
@@ -176,11 +181,13 @@ func (r *shrinker) simplifyStep(i int) bool {
 		return done
 	}
 	change(func(s *scene.Step) { s.Phase = nil })
-	change(func(s *scene.Step) {
-		if s.Target == fault.TargetAll || s.Target == fault.TargetMajority {
-			s.Target = fault.TargetActive
+	if step := r.smallest().Schedule[i]; step.Target == fault.TargetAll || step.Target == fault.TargetMajority {
+		for _, host := range append(hostsOf(step, r.struck), fault.TargetActive) {
+			if change(func(s *scene.Step) { s.Target = host }) {
+				break
+			}
 		}
-	})
+	}
 	for _, name := range parameters(r.smallest().Schedule[i]) {
 		change(func(s *scene.Step) { s.Fault = without(s.Fault, name) })
 	}

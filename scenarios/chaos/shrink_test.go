@@ -83,7 +83,7 @@ func TestShrink(t *testing.T) {
 		{"no budget", shows(func(scene.Scene) bool { return true }), Budget{3, 1, 1, 3}, brief(bigScene()), Rate{Recurred: 3}},
 		{"unclear", func(_ scene.Scene, times int) ([]Answer, error) { return make([]Answer, times), nil }, Budget{400, 2, 2, 5}, brief(bigScene()), Rate{Unclear: 5}},
 	} {
-		got, err := Shrink(bigScene(), c.trials, c.budget)
+		got, err := Shrink(bigScene(), nil, c.trials, c.budget)
 		if err != nil || brief(got.Scene) != c.want || got.Rate != c.rate || got.Trials > c.budget.Trials {
 			t.Errorf("%s: %v %s\n%+v after %d trials, want %s %+v", c.name, err, brief(got.Scene), got.Rate, got.Trials, c.want, c.rate)
 		}
@@ -98,7 +98,7 @@ func TestShrink(t *testing.T) {
 // TestShrinkEnds: an error leaves what is known.
 func TestShrinkEnds(t *testing.T) {
 	over, n := errors.New("over"), 0
-	got, err := Shrink(bigScene(), func(s scene.Scene, times int) ([]Answer, error) {
+	got, err := Shrink(bigScene(), nil, func(s scene.Scene, times int) ([]Answer, error) {
 		if n++; n > 2 {
 			return nil, over
 		}
@@ -140,7 +140,7 @@ func TestShrinkFlaky(t *testing.T) {
 		}
 		recurs, unclear := rapid.Float64Range(0.2, 1).Draw(t, "recurs"), rapid.Float64Range(0, 0.5).Draw(t, "unclear")
 		budget := Budget{rapid.IntRange(10, 500).Draw(t, "trials"), rapid.IntRange(1, 4).Draw(t, "attempts"), rapid.IntRange(0, 5).Draw(t, "at once"), 10}
-		got, err := Shrink(s, flaky(7, needs, recurs, unclear), budget)
+		got, err := Shrink(s, nil, flaky(7, needs, recurs, unclear), budget)
 		if err != nil || got.Trials > budget.Trials || len(got.Scene.Problems()) > 0 || len(got.Scene.Schedule) > len(s.Schedule) {
 			t.Fatalf("%v %+v", err, got)
 		}
@@ -155,7 +155,7 @@ func TestShrinkFlaky(t *testing.T) {
 		if got.Rate.Recurred+got.Rate.Held+got.Rate.Unclear > budget.Measured {
 			t.Fatalf("%+v", got.Rate)
 		}
-		again, _ := Shrink(s, flaky(7, needs, recurs, unclear), budget)
+		again, _ := Shrink(s, nil, flaky(7, needs, recurs, unclear), budget)
 		if !reflect.DeepEqual(again, got) {
 			t.Fatal("the same answers lead elsewhere")
 		}
@@ -203,7 +203,7 @@ func TestAttempts(t *testing.T) {
 // reported.
 func TestShrinkGoesBack(t *testing.T) {
 	lucky := true
-	got, err := Shrink(bigScene(), func(s scene.Scene, times int) ([]Answer, error) {
+	got, err := Shrink(bigScene(), nil, func(s scene.Scene, times int) ([]Answer, error) {
 		answer := Held
 		if len(s.Schedule) == len(bigScene().Schedule) {
 			answer = Recurred
@@ -214,5 +214,39 @@ func TestShrinkGoesBack(t *testing.T) {
 	}, Budget{400, 1, 1, 5})
 	if err != nil || len(got.Scene.Schedule) != len(bigScene().Schedule) || got.Rate.Recurred != 5 {
 		t.Errorf("%v %s %+v", err, brief(got.Scene), got.Rate)
+	}
+}
+
+func TestConcrete(t *testing.T) {
+	step := func(f string, target fault.Target) scene.Step {
+		return scene.Step{Fault: f, Target: target, For: fault.Duration(time.Second)}
+	}
+	s := refit(scene.Scene{Schedule: []scene.Step{
+		step("link-loss", "active"), step("nginx-killed", "all"), step("link-loss", "node3"), step("vip-deleted", "backup"),
+		step("nginx-killed", "active"), step("adverts-dropped", "backup"),
+	}})
+	got := Concrete(s, []Struck{
+		{"link-loss", "node1"}, {"nginx-killed", "node1"}, {"nginx-killed", "node2"}, {"link-loss", "node3"}, {"nginx-killed", "node1"},
+		{"adverts-dropped", "node2"},
+	})
+	want := "0s link-loss node1 1s; 0s nginx-killed all 1s; 0s link-loss node3 1s; 0s nginx-killed node1 1s; 0s adverts-dropped node2 1s"
+	if brief(got) != want || got.Summary != "5 faults of chaos" {
+		t.Errorf("%s: %s, want %s", got.Summary, brief(got), want)
+	}
+	if got := Concrete(s, nil); brief(got) != brief(s) {
+		t.Errorf("of nothing: %s", brief(got))
+	}
+}
+
+// TestShrinkNames: what hangs on who was Active before is found by names.
+func TestShrinkNames(t *testing.T) {
+	needs := shows(func(s scene.Scene) bool {
+		return slices.ContainsFunc(s.Schedule, func(step scene.Step) bool {
+			return kindOf(step) == fault.LinkLoss && (step.Target == "node2" || step.Target == "active" && has(s, fault.DaemonKilled))
+		})
+	})
+	got, err := Shrink(bigScene(), []Struck{{"daemon-killed", "node2"}, {"link-loss", "node2"}}, needs, Budget{100, 1, 1, 5})
+	if want := "0s link-loss node2 10ms"; err != nil || brief(got.Scene) != want {
+		t.Errorf("%v %s, want %s", err, brief(got.Scene), want)
 	}
 }
