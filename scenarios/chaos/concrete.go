@@ -22,7 +22,7 @@ func Concrete(s scene.Scene, struck []Struck) scene.Scene {
 		if i < 0 {
 			continue
 		}
-		switch step.Target {
+		switch step.Target { //nolint:exhaustive // other targets are names
 		case fault.TargetAll, fault.TargetMajority:
 			host := struck[i].Host // the rest of them follows at once
 			for i < len(struck) && struck[i].Fault == step.Fault {

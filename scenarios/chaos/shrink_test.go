@@ -226,7 +226,11 @@ func TestConcrete(t *testing.T) {
 		step("nginx-killed", "active"), step("adverts-dropped", "backup"),
 	}})
 	got := Concrete(s, []Struck{
-		{"link-loss", "node1"}, {"nginx-killed", "node1"}, {"nginx-killed", "node2"}, {"link-loss", "node3"}, {"nginx-killed", "node1"},
+		{"link-loss", "node1"},
+		{"nginx-killed", "node1"},
+		{"nginx-killed", "node2"},
+		{"link-loss", "node3"},
+		{"nginx-killed", "node1"},
 		{"adverts-dropped", "node2"},
 	})
 	want := "0s link-loss node1 1s; 0s nginx-killed all 1s; 0s link-loss node3 1s; 0s nginx-killed node1 1s; 0s adverts-dropped node2 1s"
