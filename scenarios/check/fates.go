@@ -29,7 +29,8 @@ func (e *evidence) lives() []life {
 }
 
 // connections say what became of the long-lived connections: in all, and at each
-// change of the owner from the first fault on.
+// change of the owner from the first fault on, of those that were open when the
+// owner before gave the address up.
 func (e *evidence) connections() *history.ConnectionFates {
 	lives := e.lives()
 	if len(lives) == 0 {
@@ -43,12 +44,12 @@ func (e *evidence) connections() *history.ConnectionFates {
 	for i, c := range changes {
 		until := e.course.End
 		if i+1 < len(changes) {
-			until = changes[i+1].at
+			until = changes[i+1].since
 		}
 		of := history.ChangeFates{Event: c.event, Owner: c.owner}
 		for _, l := range lives {
 			switch {
-			case l.opened >= c.at || l.ended <= c.at:
+			case l.opened >= c.since || l.ended <= c.since:
 			case l.ended >= until:
 				count(&of.Fates, history.FateSurvived)
 			default:

@@ -31,19 +31,24 @@ type change struct {
 	at    time.Duration
 	event int
 	owner string
+	since time.Duration // when the one before gave it up; at: it had not
 }
 
 // changes are those in the window, in the order of time.
 func (e *evidence) changes(w history.Window) []change {
 	var all []change
-	var before []string
+	var before history.Holding
 	for _, h := range e.holdings {
+		since := h.From
+		if len(before.Hosts) == 0 {
+			since = before.From
+		}
 		for _, host := range h.Hosts {
-			if !slices.Contains(before, host) && w.Contains(h.From) {
-				all = append(all, change{h.From, h.Event, host})
+			if !slices.Contains(before.Hosts, host) && w.Contains(h.From) {
+				all = append(all, change{h.From, h.Event, host, since})
 			}
 		}
-		before = h.Hosts
+		before = h
 	}
 	return all
 }

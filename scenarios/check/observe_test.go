@@ -255,7 +255,7 @@ func TestConnections(t *testing.T) {
 	last := events[len(events)-1].At
 	got := observe(t, with(
 		events,
-		connection(1, 6*time.Second, history.FateOpened), connection(1, fault+4*time.Second, history.FateReset),
+		connection(1, 6*time.Second, history.FateOpened), connection(1, fault+time.Second, history.FateReset), // nobody has the address
 		connection(2, 6*time.Second, history.FateOpened), connection(2, fault+5*time.Second, history.FateTimedOut),
 		connection(3, 6*time.Second, history.FateOpened), connection(3, last+time.Second, history.FateSurvived),
 		connection(4, 6*time.Second, history.FateOpened), connection(4, fault-time.Millisecond, history.FateReset),

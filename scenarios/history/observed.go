@@ -55,8 +55,8 @@ type Share struct {
 // ConnectionFates is what became of the long-lived connections.
 type ConnectionFates struct {
 	Fates
-	// Changes are the takeovers, with those that were open at the moment, by what
-	// became of them until the next one.
+	// Changes are the takeovers, with those that were open when the owner before
+	// gave the address up, by what became of them until the next one.
 	Changes []ChangeFates `json:"changes"`
 }
 
@@ -68,7 +68,7 @@ type Fates struct {
 	TimedOut int `json:"timed_out"`
 }
 
-// ChangeFates are the connections that were open when a node took the address.
+// ChangeFates are the connections that a takeover met.
 type ChangeFates struct {
 	Event int    `json:"event"` // the address's
 	Owner string `json:"owner"`
@@ -120,7 +120,7 @@ func (o *Observed) Lines() []string {
 	}
 	lines = append(lines, o.shareLines()...)
 	for _, g := range o.Growth {
-		if g.Processes > 0 || g.Threads > 0 || g.Descriptors > 0 || g.AnonKiB > growthShown {
+		if g.Processes > 0 || g.Threads > threadsShown || g.Descriptors > 0 || g.AnonKiB > growthShown {
 			add("growth: %s on %s in %s: %+d processes, %+d threads, %+d descriptors, %+d KiB",
 				g.Name, g.Host, rounded(g.Window), g.Processes, g.Threads, g.Descriptors, g.AnonKiB)
 		}
@@ -146,8 +146,12 @@ func (o *Observed) shareLines() []string {
 	return lines
 }
 
-// growthShown is how much more memory is worth a word, in KiB.
-const growthShown = 1024
+const (
+	// growthShown is how much more memory is worth a word, in KiB.
+	growthShown = 1024
+	// threadsShown is how many more threads are: a few are a runtime's own.
+	threadsShown = 4
+)
 
 // NearLines say the near failovers in words.
 func (o *Observed) NearLines() []string {
