@@ -84,7 +84,21 @@ func TestNearFailoverOfNoNode(t *testing.T) {
 	heard := func(at time.Duration) history.Event {
 		return history.Event{At: at, Host: "client", Body: history.Advert{Direction: history.ToHost, VRID: 51, Priority: 100}}
 	}
-	if near := observe(t, with(events, heard(fault), heard(fault+3*time.Second))).Near; len(near) != 0 {
+	if near := observe(t, with(events, heard(fault), heard(fault+3500*time.Millisecond))).Near; len(near) != 0 {
+		t.Errorf("%+v", near)
+	}
+}
+
+// TestNearFailoverAmongOthers: what does not keep a Backup quiet is no end of a
+// silence.
+func TestNearFailoverAmongOthers(t *testing.T) {
+	events := play("guardian-killed")
+	fault := historytest.FaultAt(events)
+	events = historytest.DropKind(events, func(e history.Event, _ history.Advert) bool {
+		return e.Host == "node3" && e.At > fault && e.At < fault+2*time.Second
+	})
+	low := history.Event{At: fault + time.Second, Host: "node3", Body: history.Advert{Direction: history.ToHost, Version: 2, VRID: 51, Priority: 50}}
+	if near := observe(t, with(events, low)).Near; len(near) != 1 || near[0].Gap != 3*time.Second {
 		t.Errorf("%+v", near)
 	}
 }
@@ -260,12 +274,13 @@ func TestConnections(t *testing.T) {
 		connection(3, 6*time.Second, history.FateOpened), connection(3, last+time.Second, history.FateSurvived),
 		connection(4, 6*time.Second, history.FateOpened), connection(4, fault-time.Millisecond, history.FateReset),
 		connection(5, healed, history.FateOpened), connection(5, last+time.Second, history.FateReset),
+		connection(6, 6*time.Second, history.FateOpened), connection(6, last-time.Millisecond, history.FateReset),
 	)).Connections
-	if want := (history.Fates{Opened: 5, Survived: 2, Reset: 2, TimedOut: 1}); got.Fates != want {
+	if want := (history.Fates{Opened: 6, Survived: 2, Reset: 3, TimedOut: 1}); got.Fates != want {
 		t.Errorf("%+v, want %+v", got.Fates, want)
 	}
-	if len(got.Changes) != 2 || got.Changes[0].Owner != "node2" || got.Changes[0].Fates != (history.Fates{Opened: 3, Survived: 1, Reset: 1, TimedOut: 1}) ||
-		got.Changes[1].Owner != "node1" || got.Changes[1].Fates != (history.Fates{Opened: 2, Survived: 2}) {
+	if len(got.Changes) != 2 || got.Changes[0].Owner != "node2" || got.Changes[0].Fates != (history.Fates{Opened: 4, Survived: 2, Reset: 1, TimedOut: 1}) ||
+		got.Changes[1].Owner != "node1" || got.Changes[1].Fates != (history.Fates{Opened: 3, Survived: 2, Reset: 1}) {
 		t.Errorf("%+v", got.Changes)
 	}
 }
@@ -309,15 +324,15 @@ func TestGrowth(t *testing.T) {
 		for i := range n {
 			u := use(i)
 			u.Name, u.PID = "vipd", 7
-			more = append(more, history.Event{At: 4*time.Second + time.Duration(i)*time.Second, Host: "node2", Body: u})
+			more = append(more, history.Event{At: time.Duration(2+i) * time.Second, Host: "node2", Body: u})
 		}
 		return observe(t, with(play("link-loss"), more...)).Growth // settled after 6 s
 	}
-	if g := sampled(9, func(i int) history.Usage { return history.Usage{AnonKiB: i} }); len(g) != 0 {
+	if g := sampled(11, func(i int) history.Usage { return history.Usage{AnonKiB: i} }); len(g) != 0 {
 		t.Errorf("too few samples: %+v", g)
 	}
-	got := sampled(14, func(i int) history.Usage {
-		return history.Usage{Processes: 2, Threads: 9 + i%2, Descriptors: 20 + i, AnonKiB: 1000 - i}
+	got := sampled(16, func(i int) history.Usage {
+		return history.Usage{Processes: 2, Threads: 9 + i%2, Descriptors: 20 + i + i/15*50, AnonKiB: 1000 - i}
 	})
 	want := history.Growth{Host: "node2", Name: "vipd", PID: 7, Window: 11 * time.Second, Changes: 2, Descriptors: 9, AnonKiB: -9}
 	if len(got) != 1 || len(got[0].Events) != 2 {
@@ -328,8 +343,8 @@ func TestGrowth(t *testing.T) {
 		t.Errorf("%+v, want %+v", got[0], want)
 	}
 	// What comes and goes is no growth, and the start is none.
-	got = sampled(14, func(i int) history.Usage {
-		return history.Usage{Processes: min(i, 1) + 2 + i%2, AnonKiB: min(i, 1)*100 + 50*(i%3)}
+	got = sampled(16, func(i int) history.Usage {
+		return history.Usage{Processes: 2 + i%2, AnonKiB: min(i, 3)*100 + 50*(i%3)}
 	})
 	if got[0].Processes != 0 || got[0].AnonKiB != 0 {
 		t.Errorf("%+v", got)
