@@ -245,7 +245,10 @@ func learnt(host, where string) func(*viewer) bool {
 			panic(err)
 		}
 		defer handle.Close()
-		entries, err := handle.NeighList(0, unix.AF_BRIDGE)
+		entries, err := handle.NeighList(0, unix.AF_BRIDGE) //nolint:forbidigo // asked again when interrupted
+		if errors.Is(err, netlink.ErrDumpInterrupted) {
+			return false
+		}
 		if err != nil {
 			panic(err)
 		}
@@ -256,7 +259,7 @@ func learnt(host, where string) func(*viewer) bool {
 			return i < 0 && where == ""
 		}
 		device, err := handle.LinkByIndex(entries[i].LinkIndex)
-		return err == nil && device.Attrs().Name == v.Stand.atBridge(v.lab.Host(where).Links[0].Port)
+		return err == nil && device.Attrs().Name == v.atBridge(v.lab.Host(where).Links[0].Port)
 	}
 }
 
