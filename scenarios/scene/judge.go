@@ -179,19 +179,27 @@ func (j *judge) failover() {
 			continue
 		}
 		took, who := h.From-j.window.From, h.Hosts[i]
+		until := j.around(history.Window{From: j.window.From, To: h.From})
 		switch {
 		case e.By == Nobody:
-			j.fail(checkFailover, j.course.Trial.Cluster.AdvertInterval, []int{j.first.ID, h.Event}, "%s took over %s after the fault, expected is nobody", who, round(took))
+			j.failIn(until, checkFailover, j.course.Trial.Cluster.AdvertInterval, []int{j.first.ID, h.Event}, "%s took over %s after the fault, expected is nobody", who, round(took))
 		case e.By != "" && e.By != who:
-			j.fail(checkFailover, j.apart(who, e.By), []int{j.first.ID, h.Event}, "%s took over, expected is %s", who, e.By)
+			j.failIn(until, checkFailover, j.apart(who, e.By), []int{j.first.ID, h.Event}, "%s took over, expected is %s", who, e.By)
 		case e.Within > 0 && took > time.Duration(e.Within):
-			j.fail(checkFailover, took-time.Duration(e.Within), []int{j.first.ID, h.Event}, "%s took over after %s, expected is within %s", who, round(took), e.Within)
+			j.failIn(until, checkFailover, took-time.Duration(e.Within), []int{j.first.ID, h.Event}, "%s took over after %s, expected is within %s", who, round(took), e.Within)
 		}
 		return
 	}
 	if e.By != Nobody {
 		j.fail(checkFailover, 0, []int{j.first.ID}, "nobody took over")
 	}
+}
+
+// around is when a standstill matters for what was in w: from the start of the
+// timers that led to it until all observers have told of it.
+func (j *judge) around(w history.Window) history.Window {
+	const told = 500 * time.Millisecond
+	return history.Window{From: w.From - j.course.Trial.Cluster.AdvertInterval, To: w.To + told}
 }
 
 // apart is how far apart the timers of two nodes are: a machine that stands still
@@ -206,15 +214,18 @@ func (j *judge) apart(one, other string) time.Duration {
 }
 
 // longest is the longest stretch for which the number of owners fits.
-func (j *judge) longest(fits func(owners int) bool) (longest time.Duration, event int) {
-	var length time.Duration
+func (j *judge) longest(fits func(owners int) bool) (longest history.Window, event int) {
+	var stretch history.Window
 	for _, h := range j.inWindow() {
 		if !fits(len(h.Hosts)) {
-			length = 0
+			stretch = history.Window{}
 			continue
 		}
-		if length += h.Length(); length > longest {
-			longest, event = length, h.Event
+		if stretch.Length() == 0 {
+			stretch.From = h.From
+		}
+		if stretch.To = h.To; stretch.Length() > longest.Length() {
+			longest, event = stretch, h.Event
 		}
 	}
 	return longest, event
@@ -233,7 +244,8 @@ func (j *judge) dual() {
 			most = max(most, time.Duration(*span.AtMost))
 		}
 	}
-	longest, event := j.longest(func(n int) bool { return n > 1 })
+	stretch, event := j.longest(func(n int) bool { return n > 1 })
+	longest := stretch.Length()
 	if longest > most {
 		j.fail(checkDual, longest-most, []int{event}, "two nodes had %s for %s, expected is at most %s", j.course.VIP(), round(longest), most)
 	}
@@ -243,20 +255,29 @@ func (j *judge) dual() {
 }
 
 func (j *judge) none() {
-	longest, event := j.longest(func(n int) bool { return n == 0 })
-	j.span(checkNone, j.Expect.None, longest, []int{event}, "nobody had "+j.course.VIP().String()+" for")
+	stretch, event := j.longest(func(n int) bool { return n == 0 })
+	excused := j.window
+	if stretch.Length() > 0 {
+		excused = j.around(stretch)
+	}
+	j.spanIn(excused, checkNone, j.Expect.None, stretch.Length(), []int{event}, "nobody had "+j.course.VIP().String()+" for")
 }
 
 // span holds a duration against its bounds.
 func (j *judge) span(name string, s *Span, took time.Duration, events []int, words string) {
+	j.spanIn(j.window, name, s, took, events, words)
+}
+
+// spanIn is span of what only a standstill in w excuses.
+func (j *judge) spanIn(w history.Window, name string, s *Span, took time.Duration, events []int, words string) {
 	if s == nil {
 		return
 	}
 	if s.AtMost != nil && took > time.Duration(*s.AtMost) {
-		j.fail(name, took-time.Duration(*s.AtMost), events, "%s %s, expected is at most %s", words, round(took), *s.AtMost)
+		j.failIn(w, name, took-time.Duration(*s.AtMost), events, "%s %s, expected is at most %s", words, round(took), *s.AtMost)
 	}
 	if took < time.Duration(s.AtLeast) {
-		j.fail(name, time.Duration(s.AtLeast)-took, events, "%s %s, expected is at least %s", words, round(took), s.AtLeast)
+		j.failIn(w, name, time.Duration(s.AtLeast)-took, events, "%s %s, expected is at least %s", words, round(took), s.AtLeast)
 	}
 }
 

@@ -71,6 +71,9 @@ func TestJudge(t *testing.T) {
 	late := func(all *[]history.Event) {
 		*all = append(*all, history.Event{At: 11 * time.Second, Body: history.Canary{DelayMax: 2 * time.Second}})
 	}
+	afterwards := func(all *[]history.Event) {
+		*all = append(*all, history.Event{At: 14 * time.Second, Body: history.Canary{DelayMax: 3 * time.Second}})
+	}
 	inTurn := func(all *[]history.Event) {
 		for i, host := range []string{"node3", "node3"} {
 			at := 12*time.Second + 995*time.Millisecond + time.Duration(i)*6*time.Millisecond
@@ -93,6 +96,9 @@ func TestJudge(t *testing.T) {
 		}, nil, "1 probes of stream icmp were lost", history.Fail},
 		{"late", scene.Expect{Failover: &scene.Failover{Within: fault.Duration(2 * time.Second)}}, nil, "node2 took over after 3s", history.Fail},
 		{"late on a busy machine", scene.Expect{Failover: &scene.Failover{Within: fault.Duration(2 * time.Second)}}, late, "the machine stood still for 2s", history.Inconclusive},
+		{"late on a machine that is busy later", scene.Expect{Failover: &scene.Failover{Within: fault.Duration(2 * time.Second)}}, afterwards, "node2 took over after 3s", history.Fail},
+		{"none on a machine that is busy later", scene.Expect{None: &scene.Span{AtMost: duration(time.Second)}}, afterwards, "nobody had 10.0.0.200 for 3s", history.Fail},
+		{"none on a busy machine", scene.Expect{None: &scene.Span{AtMost: duration(time.Second)}}, late, "the machine stood still for 2s", history.Inconclusive},
 		{"another", scene.Expect{Failover: &scene.Failover{By: "node3"}}, nil, "node2 took over, expected is node3", history.Fail},
 		{"another on a busy machine", scene.Expect{Failover: &scene.Failover{By: "node3"}}, late, "expected is node3; the machine stood still", history.Inconclusive},
 		{"nobody", scene.Expect{Failover: &scene.Failover{By: scene.Nobody}}, nil, "expected is nobody", history.Fail},
