@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"takeover/scenarios"
@@ -55,20 +54,12 @@ func StartCalibration(plan CalibrationPlan, directory string, progress func(Prog
 
 // runCalibration is process 1 of the sandbox.
 func runCalibration(args []string) error {
-	ctx, _, err := sandbox.Enter(args)
-	if err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
-	}
 	var plan CalibrationPlan
-	if err := json.NewDecoder(os.Stdin).Decode(&plan); err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
-	}
-	file, err := os.Create(filepath.Join(sandbox.Dir, HistoryFile))
+	ctx, log, done, err := enter(args, &plan)
 	if err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
+		return broken(err)
 	}
-	defer file.Close()
-	log := history.NewLog(file)
+	defer done()
 	world, err := newCalibration(plan, log)
 	stop := followPhases(log)
 	if err == nil {
@@ -80,7 +71,7 @@ func runCalibration(args []string) error {
 		err = nil // the history says that it was interrupted
 	}
 	if err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
+		return broken(err)
 	}
 	return say(Progress{}, nil)
 }

@@ -83,36 +83,28 @@ const (
 
 // runStand is process 1 of a lab's sandbox.
 func runStand(args []string) error {
-	ctx, _, err := sandbox.Enter(args)
-	if err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
-	}
 	var plan StandPlan
-	if err := json.NewDecoder(os.Stdin).Decode(&plan); err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
-	}
-	file, err := os.Create(filepath.Join(sandbox.Dir, HistoryFile))
+	ctx, log, done, err := enter(args, &plan)
 	if err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
+		return broken(err)
 	}
-	defer file.Close()
-	log := history.NewLog(file)
+	defer done()
 	log.Keep(labEvents)
 	stand, err := newStand(plan, probe.NewClock(), log)
 	if err != nil {
 		err = errors.Join(err, stand.Close(), log.Flush())
-		return say(Progress{Error: err.Error(), Broken: true}, err)
+		return broken(err)
 	}
 	err = stand.live(ctx)
 	if ctx.Err() != nil {
 		err = nil // it was told to end
 	}
-	broken := errors.Join(stand.Close(), log.Flush())
+	closing := errors.Join(stand.Close(), log.Flush())
 	switch {
 	case err != nil:
-		return say(Progress{Error: err.Error()}, errors.Join(err, broken))
-	case broken != nil:
-		return say(Progress{Error: broken.Error(), Broken: true}, broken)
+		return say(Progress{Error: err.Error()}, errors.Join(err, closing))
+	case closing != nil:
+		return broken(closing)
 	default:
 		return say(Progress{}, nil)
 	}

@@ -3,12 +3,9 @@ package live
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -17,7 +14,6 @@ import (
 	"takeover/scenarios/history"
 	"takeover/scenarios/probe"
 	"takeover/scenarios/scene"
-	"takeover/topology/sandbox"
 )
 
 // sceneRole is process 1 of the sandbox of a scenario with a schedule.
@@ -77,24 +73,16 @@ func StartScene(plan ScenePlan, directory string, progress func(Progress)) (*Tri
 
 // runScene is process 1 of the sandbox.
 func runScene(args []string) error {
-	ctx, _, err := sandbox.Enter(args)
-	if err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
-	}
 	var plan ScenePlan
-	if err := json.NewDecoder(os.Stdin).Decode(&plan); err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
-	}
-	file, err := os.Create(filepath.Join(sandbox.Dir, HistoryFile))
+	ctx, log, done, err := enter(args, &plan)
 	if err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
+		return broken(err)
 	}
-	defer file.Close()
-	log := history.NewLog(file)
+	defer done()
 	world, err := newScene(plan, log)
 	if err != nil {
 		err = errors.Join(err, world.Close(), log.Flush())
-		return say(Progress{Error: err.Error(), Broken: true}, err)
+		return broken(err)
 	}
 	stop := followPhases(log)
 	err = world.play(ctx, plan)
@@ -108,8 +96,8 @@ func runScene(args []string) error {
 		world.phase(history.PhaseDone)
 	}
 	stop()
-	if broken := errors.Join(world.Close(), log.Flush()); broken != nil {
-		return say(Progress{Error: errors.Join(err, broken).Error(), Broken: true}, broken)
+	if closing := errors.Join(world.Close(), log.Flush()); closing != nil {
+		return broken(errors.Join(err, closing))
 	}
 	if err != nil {
 		return say(Progress{Error: err.Error()}, err)

@@ -147,20 +147,13 @@ func (t *Trial) End() {
 
 // runInside is process 1 of the sandbox.
 func runInside(args []string) error {
-	ctx, _, err := sandbox.Enter(args)
-	if err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
-	}
 	var plan Plan
-	if err := json.NewDecoder(os.Stdin).Decode(&plan); err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
-	}
-	file, err := os.Create(filepath.Join(sandbox.Dir, HistoryFile))
+	ctx, log, done, err := enter(args, &plan)
 	if err != nil {
-		return say(Progress{Error: err.Error(), Broken: true}, err)
+		return broken(err)
 	}
-	defer file.Close()
-	return carryOut(ctx, plan, history.NewLog(file))
+	defer done()
+	return carryOut(ctx, plan, log)
 }
 
 // carryOut builds the world, runs the scenario in it and takes it down. It
@@ -169,7 +162,7 @@ func carryOut(ctx context.Context, plan Plan, log *history.Log) error {
 	world, err := newWorld(plan, probe.NewClock(), log)
 	if err != nil {
 		err = errors.Join(err, world.Close(), log.Flush())
-		return say(Progress{Error: err.Error(), Broken: true}, err)
+		return broken(err)
 	}
 	stop := followPhases(log)
 	err = scenarios.Run(ctx, world, plan.scenario(world.cluster))
@@ -182,16 +175,35 @@ func carryOut(ctx context.Context, plan Plan, log *history.Log) error {
 	if ctx.Err() != nil {
 		err = nil // the history says that it was interrupted
 	}
-	broken := errors.Join(world.Close(), log.Flush())
+	closing := errors.Join(world.Close(), log.Flush())
 	switch {
 	case err != nil:
-		return say(Progress{Error: err.Error()}, errors.Join(err, broken))
-	case broken != nil:
-		return say(Progress{Error: broken.Error(), Broken: true}, broken)
+		return say(Progress{Error: err.Error()}, errors.Join(err, closing))
+	case closing != nil:
+		return broken(closing)
 	default:
 		return say(Progress{}, nil)
 	}
 }
+
+// enter is what process 1 of a sandbox does first: it reads the plan, and opens
+// the history. done closes that.
+func enter(args []string, plan any) (ctx context.Context, log *history.Log, done func(), err error) {
+	if ctx, _, err = sandbox.Enter(args); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := json.NewDecoder(os.Stdin).Decode(plan); err != nil {
+		return nil, nil, nil, err
+	}
+	file, err := os.Create(filepath.Join(sandbox.Dir, HistoryFile))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return ctx, history.NewLog(file), func() { _ = file.Close() }, nil
+}
+
+// broken tells the outside that there is no trial, or none that can be judged.
+func broken(err error) error { return say(Progress{Error: err.Error(), Broken: true}, err) }
 
 // say tells the outside; one without a phase means that the history is
 // complete.
