@@ -142,25 +142,26 @@ const restless = 2 * time.Millisecond
 
 // delays are those that the canary saw in the window, added up.
 func (e *evidence) delays(w history.Window) time.Duration {
-	var sum, before time.Duration
+	var inside []history.Seen[history.Canary]
+	before := time.Duration(0)
 	for _, canary := range e.canaries {
-		if canary.At >= w.From && before < w.To && canary.Body.Delay() > restless {
-			sum += canary.Body.Delay()
+		if canary.At >= w.From && before < w.To {
+			inside = append(inside, canary)
 		}
 		before = canary.At
 	}
-	return min(sum, w.Length())
+	return min(history.Standstill(inside, restless), w.Length())
 }
 
 // standstill is for how long the machine stood still in the window, in all.
 func (e *evidence) standstill(w history.Window) time.Duration {
-	var still time.Duration
+	var inside []history.Seen[history.Canary]
 	for _, canary := range e.canaries {
-		if w.Contains(canary.At) && canary.Body.Delay() > canaryLimit {
-			still += canary.Body.Delay()
+		if w.Contains(canary.At) {
+			inside = append(inside, canary)
 		}
 	}
-	return min(still, w.Length())
+	return min(history.Standstill(inside, canaryLimit), w.Length())
 }
 
 func fail(check string, events []int, format string, args ...any) history.Finding {

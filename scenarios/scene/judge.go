@@ -120,13 +120,13 @@ func (j *judge) failIn(w history.Window, name string, beyond time.Duration, even
 // standstill is for how long the machine stood still in w, in all, by the delays
 // that matter beside a time: beyond half of it, and of what a bound may be off.
 func (j *judge) standstill(w history.Window, beside time.Duration) time.Duration {
-	var sum time.Duration
+	var inside []history.Seen[history.Canary]
 	for _, c := range j.canaries {
-		if w.Contains(c.At) && c.Body.Delay() > min(beside, check.ResidualMax)/2 {
-			sum += c.Body.Delay()
+		if w.Contains(c.At) {
+			inside = append(inside, c)
 		}
 	}
-	return sum
+	return history.Standstill(inside, min(beside, check.ResidualMax)/2)
 }
 
 func (j *judge) judgement(version string) history.Judgement {
