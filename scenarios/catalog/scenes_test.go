@@ -20,7 +20,7 @@ func TestScenes(t *testing.T) {
 		if _, err := file.OpenShipped(s.Topology); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, length, err := s.Plan(1); err != nil || length.Seconds() > 14 {
+		if _, length, err := s.Plan(1); err != nil || length.Seconds() > 17 {
 			t.Errorf("%s: its schedule takes %s, %v", name, length, err)
 		}
 	}
