@@ -24,7 +24,7 @@ const (
 	killLabRole = "kill-lab-machine"
 	// labKills are done in waves of labs that stand side by side: of each the
 	// program that brings it up is killed, or its holder.
-	labKills, labWave = 200, 20
+	labKills, labWave = 200, 25
 	// A lab comes up in about this long beside others.
 	labTakes = 6 * time.Second
 )
@@ -45,6 +45,7 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes more than a minute")
 	}
+	t.Parallel() // the two wait most of the time
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	var out bytes.Buffer

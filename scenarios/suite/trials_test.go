@@ -134,7 +134,7 @@ func isLate(r *suite.Result) bool {
 
 // repeatMax is how long a container's trials that said nothing may be repeated,
 // in all: on a machine that stays busy more of it says no more.
-const repeatMax = 60 * time.Second
+const repeatMax = 40 * time.Second
 
 func (t *trials) mayRepeat() bool { return t.spent.Load() < int64(repeatMax) }
 
