@@ -24,9 +24,12 @@ const (
 	killLabRole = "kill-lab-machine"
 	// labKills are done in waves of labs that stand side by side: of each the
 	// program that brings it up is killed, or its holder.
-	labKills, labWave = 200, 25
+	labKills, labWave = 200, 20
 	// A lab comes up in about this long beside others.
 	labTakes = 6 * time.Second
+	// standsBound is how long one may take to be up, or to be struck, on a machine
+	// that is busy with all of them.
+	standsBound = 20 * time.Second
 )
 
 // killFaults are in force, two at a time, when a holder is killed: of each kind
@@ -84,14 +87,15 @@ func killLabMachine(args []string) error {
 		return err
 	}
 	home := filepath.Join(sandbox.Dir, "labs")
-	holders := 0
+	holders, faults := 0, 0
 	for first := 0; first < labKills; first += labWave {
 		watched := watchBelongings(untouched)
-		killed, err := killLabWave(random, home, first)
+		killed, inForce, err := killLabWave(random, home, first)
 		if err := errors.Join(err, watched()); err != nil {
 			return err
 		}
 		holders += killed
+		faults += inForce
 		after, err := remainders()
 		if err != nil {
 			return err
@@ -106,15 +110,19 @@ func killLabMachine(args []string) error {
 	if left, err := os.ReadDir(home); err != nil || len(left) > 0 {
 		return fmt.Errorf("gc left %v, error %w", left, err)
 	}
-	fmt.Printf("%d labs killed, %d of them by their holder, nothing left\n", labKills, holders)
+	fmt.Printf("%d labs killed, %d of them by their holder with %d faults in force, nothing left\n", labKills, holders, faults)
+	if faults < holders {
+		return errors.New("too few faults were in force")
+	}
 	return nil
 }
 
 // killLabWave brings labs up and kills each at its moment, and reaps until
 // there is no process left.
-func killLabWave(random *rand.Rand, home string, first int) (holders int, err error) {
+func killLabWave(random *rand.Rand, home string, first int) (holders, faults int, err error) {
 	type end struct {
 		holder bool
+		faults int
 		err    error
 	}
 	ends := make(chan end, labWave)
@@ -123,12 +131,12 @@ func killLabWave(random *rand.Rand, home string, first int) (holders int, err er
 		path, argv := sandbox.RoleCommand(cliRole, "up", "ipv6", "--name", name, "--dir", home, "--vipd", os.Getenv(vipdVariable))
 		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		process, err := os.StartProcess(path, argv, &os.ProcAttr{Env: os.Environ(), Files: []*os.File{null, null, null}})
 		_ = null.Close()
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		// Half of them are killed while they come up, by the program that does it.
 		moment, later := labTakes, time.Duration(random.Float64()*float64(2*time.Second))
@@ -137,8 +145,8 @@ func killLabWave(random *rand.Rand, home string, first int) (holders int, err er
 		}
 		strikes := random.Perm(len(killFaults))[:2]
 		time.AfterFunc(moment, func() {
-			holder, err := killLab(process.Pid, home, name, strikes, later)
-			ends <- end{holder, err}
+			holder, faults, err := killLab(process.Pid, home, name, strikes, later)
+			ends <- end{holder, faults, err}
 		})
 	}
 	late := time.AfterFunc(waveBound, func() {
@@ -153,60 +161,61 @@ func killLabWave(random *rand.Rand, home string, first int) (holders int, err er
 			break
 		}
 		if err != nil && !errors.Is(err, unix.EINTR) {
-			return 0, err
+			return 0, 0, err
 		}
 	}
 	var errs []error
 	for range labWave {
 		e := <-ends
 		errs = append(errs, e.err)
+		faults += e.faults
 		if e.holder {
 			holders++
 		}
 	}
-	return holders, errors.Join(errs...)
+	return holders, faults, errors.Join(errs...)
 }
 
 // killLab kills the program that brings a lab up. A lab that stands all the same
 // is struck, and its holder is killed a while later. Everything has to be gone
 // soon.
-func killLab(pid int, home, name string, strikes []int, later time.Duration) (holder bool, err error) {
+func killLab(pid int, home, name string, strikes []int, later time.Duration) (holder bool, faults int, err error) {
 	unix.Kill(pid, unix.SIGKILL) //nolint:errcheck // it may be done
 	directory := filepath.Join(home, name)
 	var left []string
-	for deadline := time.Now().Add(goneBound); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(standsBound); time.Now().Before(deadline); {
 		if left = namedBy(directory + "\x00"); len(left) == 0 {
-			return holder, nil
+			return holder, faults, nil
 		}
-		if !holder && killStanding(home, name, strikes, later) {
-			holder = true
+		if holder {
+			continue
+		}
+		if holder, faults = killStanding(home, name, strikes, later); holder {
 			deadline = time.Now().Add(goneBound)
 		}
 	}
-	return holder, fmt.Errorf("%s after the kill there is still %q", goneBound, left)
+	return holder, faults, fmt.Errorf("after the kill there is still %q", left)
 }
 
-// killStanding kills the holder of a lab that stands, with faults in force; it
-// is false when the lab is not there yet or no more.
-func killStanding(home, name string, strikes []int, later time.Duration) bool {
+// killStanding kills the holder of a lab that stands, with the faults in force
+// that could be applied: one may be refused beside another. It does nothing when
+// the lab is not there yet or no more.
+func killStanding(home, name string, strikes []int, later time.Duration) (killed bool, faults int) {
 	lab, err := labs.Open(home, name)
 	if err != nil || !lab.Alive || lab.Record.Sandbox == 0 {
-		return false
+		return false, 0
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), goneBound)
+	ctx, cancel := context.WithTimeout(context.Background(), standsBound)
 	defer cancel()
 	if status, err := lab.Control().Status(ctx); err != nil || !status.Settled {
-		return false
+		return false, 0
 	}
-	for i, strike := range strikes {
-		// The second may be refused beside the first.
-		_, err := lab.Control().Strike(ctx, control.Strike{Fault: killFaults[strike], Target: "node1"})
-		if err != nil && i == 0 {
-			fmt.Printf("%s: %s: %v\n", name, killFaults[strike], err)
-			return false
+	for _, strike := range strikes {
+		if _, err := lab.Control().Strike(ctx, control.Strike{Fault: killFaults[strike], Target: "node1"}); err == nil {
+			faults++
 		}
 	}
 	<-time.After(later)
 	unix.Kill(lab.Record.Holder, unix.SIGKILL) //nolint:errcheck // it may be gone
-	return true
+	return true, faults
 }

@@ -25,19 +25,19 @@ import (
 const (
 	killRole = "kill-machine"
 	// kills are done in waves of drills that run side by side.
-	kills, wave = 102, 34
+	kills, wave = 100, 25
 	// A drill of one trial takes about this long when nothing disturbs it.
 	drillTakes = 25 * time.Second
 	// goneBound is how long a killed drill's sandboxes may be there: the kernel
-	// needs milliseconds, but 34 drills share the machine.
+	// needs milliseconds, but 25 drills share the machine.
 	goneBound = 5 * time.Second
 	// waveBound is when a wave that is still there has left something behind.
 	waveBound = 90 * time.Second
 )
 
-// TestKilledDrillLeavesNothing kills the harness at 102 random moments, from
+// TestKilledDrillLeavesNothing kills the harness at 100 random moments, from
 // the first millisecond of a drill to its end, and looks at the machine
-// meanwhile and afterwards: 34 drills at a time disturb neither it nor each
+// meanwhile and afterwards: 25 drills at a time disturb neither it nor each
 // other. The machine is a sandbox itself, so that nothing else runs there
 // that could be mistaken for a remainder.
 func TestKilledDrillLeavesNothing(t *testing.T) {
