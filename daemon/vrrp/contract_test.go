@@ -99,6 +99,9 @@ func (c *contract) announceCounts() []int {
 	counts := []int{p.AnnounceCount, p.AnnounceRefreshCount}
 	if p.RivalAnnounceCount != nil {
 		counts = append(counts, *p.RivalAnnounceCount)
+		if *p.RivalAnnounceCount > 0 && p.RivalAnnounceDelay > 0 {
+			counts = append(counts, 1) // once more while the rival's settle
+		}
 	}
 	return slices.DeleteFunc(counts, func(count int) bool { return count == 0 })
 }

@@ -250,7 +250,7 @@ func (r *VirtualRouter) expiredActive(now time.Time) {
 		count = r.parameters.AnnounceCount
 	}
 	if isDue(now, t.rivalAgain) {
-		count = max(count, r.againAfterRival())
+		count = max(count, r.againAfterRival(now))
 	}
 	if isDue(now, t.refresh) {
 		t.refresh = next(now, t.refresh, r.parameters.AnnounceRefresh)

@@ -181,10 +181,10 @@ func (r *VirtualRouter) announceAfterRival(now time.Time) {
 }
 
 // againAfterRival returns how many announcements the timer that expired is
-// for, and sets it for the next.
-func (r *VirtualRouter) againAfterRival() int {
+// for, and sets it for the next; what was due in between is not made up for.
+func (r *VirtualRouter) againAfterRival(now time.Time) int {
 	p := &r.parameters
-	after := r.timers.rivalAgain.Sub(r.rivalAt)
+	after := now.Sub(r.rivalAt)
 	if after >= p.RivalAnnounceDelay {
 		r.timers.rivalAgain = time.Time{}
 		return p.rivalAnnounceCount()
