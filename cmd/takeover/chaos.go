@@ -142,7 +142,7 @@ func (f *chaosFlags) prepare(ctx context.Context) (*chaosRun, error) {
 		return nil, usage(err)
 	}
 	r := &chaosRun{
-		chaosFlags: f, facts: facts, version: subjectVersion(programs)(f.subject),
+		chaosFlags: f, facts: facts, version: programs.Version(f.subject),
 		stand: live.StandPlan{Spec: spec, Subject: f.subject, Programs: programs, Pcap: f.pcap},
 	}
 	able, err := injectable(ctx)

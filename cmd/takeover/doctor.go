@@ -86,7 +86,7 @@ func diagnose(c *cobra.Command) (diagnosis, error) {
 		{"frr", zebra, "--version", "apt install frr"},
 		{"nsenter", nsenter, "--version", "apt install util-linux"},
 	} {
-		found := program{Name: p.name, Path: p.path, Version: versionOf(p.path, p.flag)}
+		found := program{Name: p.name, Path: p.path, Version: live.VersionLine(p.path, p.flag)}
 		if p.path == "" {
 			found.Remedy = p.remedy
 		}

@@ -2,13 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,11 +49,11 @@ func manifestOf(programs live.Programs, subjects []string, seed uint64, started 
 		Kernel: kernel(), Processors: runtime.NumCPU(), Root: os.Geteuid() == 0,
 	}
 	for _, subject := range subjects {
-		m.Programs[subject] = versionOf(map[string]string{
+		m.Programs[subject] = live.VersionLine(map[string]string{
 			"vipd": programs.VIPD, "keepalived": programs.Keepalived,
 		}[subject], "--version")
 	}
-	m.Programs["nginx"] = versionOf(programs.Nginx, "-v")
+	m.Programs["nginx"] = live.VersionLine(programs.Nginx, "-v")
 	return m
 }
 
@@ -75,24 +72,4 @@ func kernel() string {
 	}
 	field := func(b []byte) string { return string(b[:max(0, bytes.IndexByte(b, 0))]) }
 	return field(name.Sysname[:]) + " " + field(name.Release[:]) + " " + field(name.Machine[:])
-}
-
-// versionTimeout bounds how long a program may take to name its version.
-const versionTimeout = 2 * time.Second
-
-// versionOf is the first line that a program prints of its version.
-func versionOf(path, flag string) string {
-	if path == "" {
-		return "not installed"
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
-	defer cancel()
-	command := exec.CommandContext(ctx, path, flag)
-	command.WaitDelay = versionTimeout // for children that keep its output open
-	out, err := command.CombinedOutput()
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	if err != nil && line == "" {
-		return err.Error()
-	}
-	return line
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -128,7 +127,7 @@ func (f *runFlags) trials(names []string) ([]*sceneTrial, error) {
 	if err != nil {
 		return nil, couldNotRun(err)
 	}
-	version := subjectVersion(programs)
+	versions := map[string]string{}
 	var all []*sceneTrial
 	for _, name := range names {
 		s, err := readScene(name)
@@ -144,7 +143,10 @@ func (f *runFlags) trials(names []string) ([]*sceneTrial, error) {
 			subjects = f.subjects
 		}
 		for _, subject := range subjects {
-			t := &sceneTrial{Name: s.Name + "-" + subject, Scenario: s.Name, Subject: subject, version: version(subject)}
+			if _, asked := versions[subject]; !asked {
+				versions[subject] = programs.Version(subject)
+			}
+			t := &sceneTrial{Name: s.Name + "-" + subject, Scenario: s.Name, Subject: subject, version: versions[subject]}
 			t.plan = live.ScenePlan{Scene: s, Seed: f.seed, Stand: live.StandPlan{Spec: spec, Subject: subject, Programs: programs, Pcap: f.pcap}}
 			if err := t.plan.Validate(); errors.Is(err, live.ErrNotInstalled) {
 				return nil, couldNotRun(err)
@@ -169,21 +171,6 @@ func sceneError(name string, err error) error {
 		err = fmt.Errorf("%s: %w", name, path.Err)
 	}
 	return usage(err)
-}
-
-// versionNumber is the first number with a dot in what a program says.
-var versionNumber = regexp.MustCompile(`[0-9]+\.[0-9][0-9.]*`)
-
-// subjectVersion returns what tells a subject's version; "" where it has none.
-func subjectVersion(p live.Programs) func(subject string) string {
-	known := map[string]string{}
-	return func(subject string) string {
-		path := map[string]string{"vipd": p.VIPD, "keepalived": p.Keepalived}[subject]
-		if _, asked := known[subject]; !asked && path != "" {
-			known[subject] = versionNumber.FindString(versionOf(path, "--version"))
-		}
-		return known[subject]
-	}
 }
 
 func (f *runFlags) run(command *cobra.Command, names []string) error {
@@ -274,35 +261,13 @@ func recordScenes(trials []*sceneTrial, record []byte, directory string) error {
 // carryOut runs the trial, judges its history, and returns it.
 func (t *sceneTrial) carryOut(ctx context.Context, directory string, said func(live.Progress)) []history.Event {
 	t.Judgement = history.Judgement{Verdict: history.Inconclusive, Findings: []history.Finding{}}
-	events, err := t.play(ctx, directory, said)
+	events, err := live.PlayScene(ctx, t.plan, directory, said)
 	if err != nil {
 		t.err, t.Error = err, err.Error()
 		return nil
 	}
 	t.Judgement = scene.Judge(t.plan.Scene, t.version, events)
 	return events
-}
-
-// play runs the trial to its end and reads what it stored.
-func (t *sceneTrial) play(ctx context.Context, directory string, said func(live.Progress)) ([]history.Event, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	trial, err := live.StartScene(t.plan, directory, said)
-	if err != nil {
-		return nil, err
-	}
-	err = trial.Wait(ctx)
-	trial.End()
-	if err != nil {
-		return nil, err
-	}
-	stored, err := os.Open(filepath.Join(directory, live.HistoryFile))
-	if err != nil {
-		return nil, err
-	}
-	defer stored.Close()
-	return history.Read(stored)
 }
 
 // conclude prints the result and turns it into the exit code.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -69,6 +71,28 @@ func StartScene(plan ScenePlan, directory string, progress func(Progress)) (*Tri
 		return nil, err
 	}
 	return start(sceneRole, plan, directory, progress)
+}
+
+// PlayScene is StartScene to the end; it returns what was stored of it.
+func PlayScene(ctx context.Context, plan ScenePlan, directory string, progress func(Progress)) ([]history.Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	trial, err := StartScene(plan, directory, progress)
+	if err != nil {
+		return nil, err
+	}
+	err = trial.Wait(ctx)
+	trial.End()
+	if err != nil {
+		return nil, err
+	}
+	stored, err := os.Open(filepath.Join(directory, HistoryFile))
+	if err != nil {
+		return nil, err
+	}
+	defer stored.Close()
+	return history.Read(stored)
 }
 
 // runScene is process 1 of the sandbox.

@@ -197,21 +197,7 @@ func (r *row) isInconclusive() bool {
 func trial(ctx context.Context, plan live.ScenePlan, directory string) ([]history.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, trialBound)
 	defer cancel()
-	trial, err := live.StartScene(plan, directory, func(live.Progress) {})
-	if err != nil {
-		return nil, err
-	}
-	err = trial.Wait(ctx)
-	trial.End()
-	if err != nil {
-		return nil, err
-	}
-	stored, err := os.Open(filepath.Join(directory, live.HistoryFile))
-	if err != nil {
-		return nil, err
-	}
-	defer stored.Close()
-	return history.Read(stored)
+	return live.PlayScene(ctx, plan, directory, func(live.Progress) {})
 }
 
 func (r *row) outcome() string {
