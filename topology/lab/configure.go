@@ -27,33 +27,42 @@ func (h *Host) configure() error {
 		return err
 	}
 	defer handle.Close()
-	devices := map[string]int{}
-	for _, link := range h.Links {
-		if devices[link.Interface], err = setUp(handle, link.Interface, link.Addresses); err != nil {
-			return fmt.Errorf("link %s/%s: %w", h.Spec.Name, link.Interface, err)
-		}
-	}
-	if len(h.Spec.Loopback) > 0 || len(h.Spec.Routes) > 0 {
-		if devices["lo"], err = setUp(handle, "lo", h.Spec.Loopback); err != nil {
-			return fmt.Errorf("link %s/lo: %w", h.Spec.Name, err)
-		}
-	}
-	for _, route := range h.Spec.Routes {
-		if err := addRoute(handle, route, devices); err != nil {
-			return fmt.Errorf("host %s: route to %s: %w", h.Spec.Name, route.To, err)
-		}
+	if err := h.setUpLinks(handle, false); err != nil {
+		return err
 	}
 	return h.configureKernel()
 }
 
+// setUpLinks gives links and lo their addresses, sets them up, and adds the
+// routes. Again means that some of it may be there, and lo is to be up anyway.
+func (h *Host) setUpLinks(handle *netlink.Handle, again bool) (err error) {
+	devices := map[string]int{}
+	for _, link := range h.Links {
+		if devices[link.Interface], err = setUp(handle, link.Interface, link.Addresses, again); err != nil {
+			return fmt.Errorf("link %s/%s: %w", h.Spec.Name, link.Interface, err)
+		}
+	}
+	if again || len(h.Spec.Loopback) > 0 || len(h.Spec.Routes) > 0 {
+		if devices["lo"], err = setUp(handle, "lo", h.Spec.Loopback, again); err != nil {
+			return fmt.Errorf("link %s/lo: %w", h.Spec.Name, err)
+		}
+	}
+	for _, route := range h.Spec.Routes {
+		if err := addRoute(handle, route, devices); err != nil && (!again || !errors.Is(err, unix.EEXIST)) {
+			return fmt.Errorf("host %s: route to %s: %w", h.Spec.Name, route.To, err)
+		}
+	}
+	return nil
+}
+
 // setUp adds the addresses to an interface and sets it up.
-func setUp(handle *netlink.Handle, name string, addresses []netip.Prefix) (index int, err error) {
+func setUp(handle *netlink.Handle, name string, addresses []netip.Prefix, again bool) (index int, err error) {
 	device, err := handle.LinkByName(name)
 	if err != nil {
 		return 0, fmt.Errorf("find it: %w", err)
 	}
 	for _, prefix := range addresses {
-		if err := handle.AddrAdd(device, &netlink.Addr{IPNet: ipNet(prefix)}); err != nil {
+		if err := handle.AddrAdd(device, &netlink.Addr{IPNet: ipNet(prefix)}); err != nil && (!again || !errors.Is(err, unix.EEXIST)) {
 			return 0, fmt.Errorf("add %s: %w", prefix, err)
 		}
 	}

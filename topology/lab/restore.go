@@ -28,37 +28,10 @@ func (h *Host) Restore() error {
 		return err
 	}
 	defer handle.Close()
-	devices := map[string]int{}
-	for _, link := range h.Links {
-		if devices[link.Interface], err = restoreLink(handle, link.Interface, link.Addresses); err != nil {
-			return fmt.Errorf("link %s/%s: %w", h.Spec.Name, link.Interface, err)
-		}
-	}
-	if devices["lo"], err = restoreLink(handle, "lo", h.Spec.Loopback); err != nil {
-		return fmt.Errorf("link %s/lo: %w", h.Spec.Name, err)
-	}
-	for _, route := range h.Spec.Routes {
-		if err := addRoute(handle, route, devices); err != nil && !errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("host %s: route to %s: %w", h.Spec.Name, route.To, err)
-		}
+	if err := h.setUpLinks(handle, true); err != nil {
+		return err
 	}
 	return h.setSysctls()
-}
-
-func restoreLink(handle *netlink.Handle, name string, addresses []netip.Prefix) (index int, err error) {
-	device, err := handle.LinkByName(name)
-	if err != nil {
-		return 0, fmt.Errorf("find it: %w", err)
-	}
-	for _, prefix := range addresses {
-		if err := handle.AddrAdd(device, &netlink.Addr{IPNet: ipNet(prefix)}); err != nil && !errors.Is(err, unix.EEXIST) {
-			return 0, fmt.Errorf("add %s: %w", prefix, err)
-		}
-	}
-	if err := handle.LinkSetUp(device); err != nil {
-		return 0, fmt.Errorf("set it up: %w", err)
-	}
-	return device.Attrs().Index, nil
 }
 
 // Reset leaves the host's network as after its start: what its processes made is
