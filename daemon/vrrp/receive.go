@@ -172,12 +172,25 @@ var rivalSettling = [...]time.Duration{100 * time.Millisecond, time.Second}
 // address.
 func (r *VirtualRouter) announceAfterRival(now time.Time) {
 	p := &r.parameters
-	r.rivalAt, r.quietUntil = now, now.Add(p.AdvertisementInterval)
-	count := p.rivalAnnounceCount()
-	r.announceAll(count)
-	if p.RivalAnnounceCount != nil && count > 0 && p.RivalAnnounceDelay > 0 {
+	r.quietUntil = now.Add(p.AdvertisementInterval)
+	r.announceAll(p.rivalAnnounceCount())
+	r.settleRival(now)
+}
+
+// settleRival sets the timer of the announcements that come again after a
+// rival that was heard now, or just before this router took over from it.
+func (r *VirtualRouter) settleRival(now time.Time) {
+	p := &r.parameters
+	r.rivalAt = now
+	if p.RivalAnnounceCount != nil && p.rivalAnnounceCount() > 0 && p.RivalAnnounceDelay > 0 {
 		r.timers.rivalAgain = now.Add(p.rivalAnnounceAfter(0))
 	}
+}
+
+// hasRival reports whether a Backup last heard one that it outranks: another
+// Active, which may still be at its announcements when this router takes over.
+func (r *VirtualRouter) hasRival() bool {
+	return r.state == Backup && r.active.IsValid() && r.activePriority < r.parameters.Priority
 }
 
 // againAfterRival returns how many announcements the timer that expired is

@@ -26,7 +26,7 @@ func (r *VirtualRouter) takeOver(now time.Time, reason string) {
 // becomeActive is the way to Active (RFC 9568 §6.4.1, §6.4.2): advertise, take
 // the addresses, and tell their hosts' neighbours as soon as each is set.
 func (r *VirtualRouter) becomeActive(now time.Time, reason string) {
-	p := &r.parameters
+	p, rival := &r.parameters, r.hasRival()
 	r.append(r.advertisement)
 	for _, list := range [...][]netip.Addr{p.VirtualAddresses, p.ExcludedAddresses} {
 		for _, address := range list {
@@ -42,6 +42,9 @@ func (r *VirtualRouter) becomeActive(now time.Time, reason string) {
 	}
 	if p.AnnounceRefresh > 0 {
 		r.timers.refresh = now.Add(p.AnnounceRefresh)
+	}
+	if rival {
+		r.settleRival(now)
 	}
 }
 

@@ -136,7 +136,8 @@ type Parameters struct {
 	// that follow a rival's advertisement; see Step. Nil stands for
 	// AnnounceCount and no repetition. Sooner than that each address is
 	// announced once more 0.1 s and 1 s after the rival, whose own
-	// announcements may have come after the answer.
+	// announcements may have come after the answer. A Backup that takes over
+	// from one that it outranks repeats its announcements in the same way.
 	RivalAnnounceCount *int
 	RivalAnnounceDelay time.Duration
 	// SilentToRivals keeps an Active from answering a rival's advertisement
