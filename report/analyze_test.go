@@ -119,6 +119,13 @@ func TestOwnersAreHeldExactlyAndSeenToThePeriod(t *testing.T) {
 	if got := (m.Ownership.Seen.TwoOwners - want).Abs(); got > 2*m.Ownership.Seen.Period {
 		t.Errorf("two owners seen for %s", m.Ownership.Seen.TwoOwners)
 	}
+	healed := 50*time.Millisecond + 700*time.Microsecond
+	if got := m.Ownership.Held; got.TwoOwners-got.TwoOwnersUnderFault != healed {
+		t.Errorf("two owners held for %s until the healing, want %s less than %s", got.TwoOwnersUnderFault, healed, want)
+	}
+	if s := m.Ownership.Seen; (s.TwoOwners - s.TwoOwnersUnderFault - healed).Abs() > 2*s.Period {
+		t.Errorf("two owners seen for %s until the healing, of %s", s.TwoOwnersUnderFault, s.TwoOwners)
+	}
 	if m.Ownership.Held.NoOwner != 0 || m.Ownership.Declared == "" {
 		t.Errorf("ownership %+v", m.Ownership)
 	}

@@ -114,7 +114,9 @@ func ownershipNotes(o *Ownership) []string {
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if two := o.Held.TwoOwners; two > 0 {
-		add("two owners for %s by the hosts' addresses, %s on the segment", duration(two), duration(o.Seen.TwoOwners))
+		since, seen := two-o.Held.TwoOwnersUnderFault, o.Seen.TwoOwners-o.Seen.TwoOwnersUnderFault
+		add("two owners for %s by the hosts' addresses, %s on the segment; of this since the healing %s and %s",
+			duration(two), duration(o.Seen.TwoOwners), duration(since), duration(seen))
 		if o.Declared != "" {
 			add("  declared: %s", o.Declared)
 		}

@@ -137,15 +137,17 @@ type Ownership struct {
 
 // Held is by the addresses in the hosts: exact.
 type Held struct {
-	TwoOwners       time.Duration `json:"two_owners_ns"`         // in all
-	TwoOwnersAtOnce time.Duration `json:"two_owners_at_once_ns"` // the longest time
-	NoOwner         time.Duration `json:"no_owner_ns"`
+	TwoOwners           time.Duration `json:"two_owners_ns"`             // in all
+	TwoOwnersAtOnce     time.Duration `json:"two_owners_at_once_ns"`     // the longest time
+	TwoOwnersUnderFault time.Duration `json:"two_owners_under_fault_ns"` // until the healing
+	NoOwner             time.Duration `json:"no_owner_ns"`
 }
 
 // Seen is by the answers to the owner probe on the segment: to its period.
 type Seen struct {
-	Period          time.Duration `json:"period_ns"`
-	TwoOwners       time.Duration `json:"two_owners_ns"`
-	TwoOwnersAtOnce time.Duration `json:"two_owners_at_once_ns"`
-	NoOwner         time.Duration `json:"no_owner_ns"`
+	Period              time.Duration `json:"period_ns"`
+	TwoOwners           time.Duration `json:"two_owners_ns"`
+	TwoOwnersAtOnce     time.Duration `json:"two_owners_at_once_ns"`
+	TwoOwnersUnderFault time.Duration `json:"two_owners_under_fault_ns"`
+	NoOwner             time.Duration `json:"no_owner_ns"`
 }

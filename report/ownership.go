@@ -11,6 +11,9 @@ import (
 func ownership(events []history.Event, c history.Course, holdings []history.Holding, probes []history.Seen[history.Probe]) *Ownership {
 	w := history.Window{From: c.Fault.At, To: c.End}
 	o := &Ownership{Held: held(holdings, w), Seen: seen(events, c, w)}
+	under := c.Faulted()
+	o.Held.TwoOwnersUnderFault = held(holdings, under).TwoOwners
+	o.Seen.TwoOwnersUnderFault = seen(events, c, under).TwoOwners
 	for _, holding := range holdings {
 		if holding.Event > 0 && w.Contains(holding.From) {
 			before := history.HoldersAt(holdings, holding.From-1)

@@ -42,9 +42,11 @@ type Group struct {
 	Overhead     *stat.Summary[time.Duration] `json:"overhead_ns,omitempty"`
 	NoOwner      *stat.Summary[time.Duration] `json:"no_owner_ns,omitempty"`
 	TwoOwners    *stat.Summary[time.Duration] `json:"two_owners_ns,omitempty"`
-	RequestsLost *stat.Summary[int]           `json:"requests_lost,omitempty"`
-	Reversion    *stat.Summary[time.Duration] `json:"reversion_ns,omitempty"`
-	samples      samples
+	// TwoOwnersUnderFault leaves out the handover back.
+	TwoOwnersUnderFault *stat.Summary[time.Duration] `json:"two_owners_under_fault_ns,omitempty"`
+	RequestsLost        *stat.Summary[int]           `json:"requests_lost,omitempty"`
+	Reversion           *stat.Summary[time.Duration] `json:"reversion_ns,omitempty"`
+	samples             samples
 }
 
 // Comparison sets the failover times of two subjects side by side.
@@ -57,8 +59,8 @@ type Comparison struct {
 
 // samples are the values that a Group sums up.
 type samples struct {
-	tbm, plbm, residual, overhead, none, two, reversion []time.Duration
-	lost                                                []int
+	tbm, plbm, residual, overhead, none, two, under, reversion []time.Duration
+	lost                                                       []int
 }
 
 // NewRun sums up trials. The groups stand in the order of their first trials,
@@ -141,6 +143,7 @@ func (g *Group) collect(m Measures) {
 	if m.Ownership != nil {
 		add(&s.none, &m.Ownership.Seen.NoOwner)
 		add(&s.two, &m.Ownership.Seen.TwoOwners)
+		add(&s.under, &m.Ownership.Seen.TwoOwnersUnderFault)
 		s.lost = append(s.lost, m.Ownership.RequestsLost)
 	}
 }
@@ -150,5 +153,6 @@ func (g *Group) summarize() {
 	g.TBM, g.PLBM = stat.Summarize(s.tbm), stat.Summarize(s.plbm)
 	g.Residual, g.Overhead = stat.Summarize(s.residual), stat.Summarize(s.overhead)
 	g.NoOwner, g.TwoOwners = stat.Summarize(s.none), stat.Summarize(s.two)
+	g.TwoOwnersUnderFault = stat.Summarize(s.under)
 	g.RequestsLost, g.Reversion = stat.Summarize(s.lost), stat.Summarize(s.reversion)
 }
