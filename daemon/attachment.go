@@ -130,10 +130,13 @@ func (a *attachment) hasAddress(address netip.Addr) bool {
 	return slices.ContainsFunc(a.present, func(p netip.Prefix) bool { return p.Addr() == address })
 }
 
-func (a *attachment) addressSet(prefix netip.Prefix) {
-	if !slices.Contains(a.present, prefix) {
+// addressSet notes an address, and reports whether it is new.
+func (a *attachment) addressSet(prefix netip.Prefix) bool {
+	isNew := !slices.Contains(a.present, prefix)
+	if isNew {
 		a.present = append(a.present, prefix)
 	}
+	return isNew
 }
 
 func (a *attachment) addressRemoved(prefix netip.Prefix) {

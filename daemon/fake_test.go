@@ -71,7 +71,8 @@ type node struct {
 	present []netif.Address
 	conns   map[int]*fakeConn // by index
 	told    guardedState      // to the guardian
-	paused  time.Duration     // when more than 0, nobody is told of packets, and alarms are late
+	asked   *Inquiries
+	paused  time.Duration // when more than 0, nobody is told of packets, and alarms are late
 }
 
 // add starts a node of that configuration with primary address 10.0.0.number.
@@ -90,6 +91,7 @@ func (w *world) prepare(number int, c *config.Config) *node {
 		events:  make(chan netif.Event),
 		results: make(chan track.Result),
 		ended:   make(chan struct{}),
+		asked:   NewInquiries(),
 		conns:   make(map[int]*fakeConn),
 		links:   make(map[string]netif.Link),
 	}
@@ -135,7 +137,7 @@ func (n *node) start() error {
 	n.cancel = cancel
 	go func() {
 		defer close(n.ended)
-		n.loop.run(ctx, inputs{events: n.events, results: n.results})
+		n.loop.run(ctx, inputs{events: n.events, results: n.results, questions: n.asked.asked()})
 	}()
 	return nil
 }

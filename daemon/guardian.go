@@ -47,12 +47,12 @@ const executable = "/proc/self/exe"
 // returns nil. Otherwise Guard kills the worker if it is not dead yet, sends
 // priority 0 for every virtual router that was Active, removes all virtual
 // addresses, and becomes the new worker, with the arguments given; it does not
-// return then.
+// return then, unless no restart is wanted.
 //
 // SIGTERM, SIGINT and SIGHUP leave it at its post: the worker gets them as
 // well, and does the orderly release. But a worker that dies after that is not
 // started anew.
-func Guard(logger *slog.Logger, arguments []string) error {
+func Guard(logger *slog.Logger, arguments []string, restart bool) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(guardianGarbagePercent)
 	shrinkLater()
@@ -81,6 +81,9 @@ func Guard(logger *slog.Logger, arguments []string) error {
 	err = errors.Join(w.problem, releaser.release(h.state, w.process, h.hangs))
 	logger.Error("worker died", "hung", h.hangs, "released", h.state.names(), "error", err)
 
+	if !restart {
+		return nil
+	}
 	if time.Since(h.started) >= wellAfter {
 		restarts = 0
 	}

@@ -31,6 +31,10 @@ type instance struct {
 	priority uint8               // the router's, as last told
 	learnt   time.Duration       // the Active's interval, as last logged
 
+	since          time.Time // of its state
+	counts         counters
+	activePriority uint8 // of the Active that a Backup heard last
+
 	startupDelay time.Duration // of the daemon's start only
 
 	lease   time.Duration // of its virtual addresses; 0: they are set for good

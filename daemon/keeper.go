@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"takeover/daemon/control"
 )
 
 const (
@@ -28,6 +30,10 @@ type keeper struct {
 	page     *watchdog
 	restarts int       // of this worker, for the guardian to go on counting
 	started  time.Time // this worker
+	// inquiries and events are told which guardian there is.
+	inquiries *Inquiries
+	events    *control.Hub
+	guardians int // how many there have been
 
 	mutex   sync.Mutex
 	state   guardedState  // the latest
@@ -113,6 +119,8 @@ func (k *keeper) guard(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- process.Wait() }()
 	k.logger.Debug("guardian started", "pid", process.Process.Pid)
+	defer k.noteEnd()
+	k.noteStart(process.Process.Pid)
 
 	k.begin()
 	if err := k.inform(pipe); err != nil {
@@ -139,6 +147,18 @@ func (k *keeper) guard(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// noteStart and noteEnd tell of guardians to those who watch.
+func (k *keeper) noteStart(pid int) {
+	k.guardians++
+	k.inquiries.noteGuardian(control.Guardian{PID: pid, Since: time.Now(), Started: k.guardians})
+	k.events.Publish(control.Event{Kind: control.KindGuardian, Name: strconv.Itoa(pid), To: becameStarted})
+}
+
+func (k *keeper) noteEnd() {
+	k.inquiries.noteGuardian(control.Guardian{Since: time.Now(), Started: k.guardians})
+	k.events.Publish(control.Event{Kind: control.KindGuardian, To: becameEnded})
 }
 
 // inform writes what the guardian does not know, and who tells it.

@@ -30,6 +30,7 @@ func (l *loop) happened(now time.Time, event netif.Event) {
 	case netif.AddressRemoved:
 		if a := l.byIndex(e.Address.Index); a != nil {
 			a.addressRemoved(e.Address.Prefix)
+			l.addressEvent(a, e.Address.Prefix, becameRemoved)
 			l.addressChanged(now, a, e.Address)
 			l.restore(now, a, e.Address)
 		}
@@ -48,7 +49,9 @@ func (l *loop) settleSet(now time.Time) {
 }
 
 func (l *loop) addressSet(now time.Time, a *attachment, address netif.Address) {
-	a.addressSet(address.Prefix)
+	if a.addressSet(address.Prefix) {
+		l.addressEvent(a, address.Prefix, becameSet)
+	}
 	l.addressChanged(now, a, address)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"takeover/daemon/bfdrun"
 	"takeover/daemon/config"
+	"takeover/daemon/control"
 	"takeover/daemon/netif"
 	"takeover/daemon/track"
 	"takeover/daemon/transport"
@@ -28,6 +29,8 @@ type loop struct {
 	tell func([]guardedInstance)
 	// pledge is what the guardian's watchdog looks at; it may be nil.
 	pledge *pledge
+	// events hears what happens; it may be nil.
+	events *control.Hub
 	// waitUntil returns at a time that is near; see transport.BusyWait.
 	waitUntil func(time.Time)
 
@@ -61,6 +64,10 @@ type loop struct {
 	// isRestart says that a guardian started the worker: what is not there may
 	// come back.
 	isRestart bool
+	// started and loaded are when the loop was made, and when its configuration
+	// was; latest are the trackers' last results.
+	started, loaded time.Time
+	latest          map[string]latest
 	// unpublished are those of which the guardian does not know the latest.
 	unpublished []*instance
 }
@@ -70,11 +77,16 @@ type inputs struct {
 	events  <-chan netif.Event
 	results <-chan track.Result
 	bfd     <-chan bfdrun.Event
+	// questions are asked by others than the parts; see Inquiries.
+	questions <-chan question
 }
 
 // newLoop builds the instances of c. Nothing is opened yet.
 func newLoop(c *config.Config, logger *slog.Logger, n network, a alarm) (*loop, error) {
+	now := time.Now()
 	l := &loop{
+		started:     now,
+		loaded:      now,
 		config:      c,
 		logger:      logger,
 		network:     n,
@@ -111,7 +123,7 @@ func (l *loop) add(configured *config.Instance) (*instance, error) {
 	}
 	i := &instance{
 		config: configured, on: l.attach(configured.Interface), lease: leaseOf(*configured), seal: sealed,
-		peers: peersOf(*configured), startupDelay: l.config.Global.StartupDelay,
+		peers: peersOf(*configured), startupDelay: l.config.Global.StartupDelay, since: time.Now(),
 	}
 	i.unit = &unit{members: []*instance{i}}
 	l.units = append(l.units, i.unit)
@@ -330,6 +342,8 @@ func (l *loop) run(ctx context.Context, in inputs) {
 			l.checked(time.Now(), result)
 		case event := <-in.bfd:
 			l.bfdChanged(time.Now(), event)
+		case question := <-in.questions:
+			l.answer(time.Now(), question)
 		}
 	}
 }
@@ -440,6 +454,7 @@ func (l *loop) judge(now time.Time, i *instance) {
 func (l *loop) prioritize(now time.Time, i *instance) {
 	if priority := i.effectivePriority(); i.router != nil && priority != i.priority {
 		l.logger.Info("priority changed", "instance", i.config.Name, "from", i.priority, "to", priority)
+		l.priorityEvent(i, i.priority, priority)
 		i.priority = priority
 		l.step(now, i, vrrp.PriorityChanged{Priority: priority})
 	}

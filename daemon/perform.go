@@ -28,7 +28,10 @@ func (l *loop) performNow(now time.Time, i *instance, actions []vrrp.Action) {
 		var err error
 		switch a := actions[n].(type) {
 		case vrrp.SendAdvertisement:
-			if err = i.send(now, a.Advertisement); i.seal.isAhead(now) {
+			if err = i.send(now, a.Advertisement); err == nil {
+				i.countSent(a.Advertisement.Priority)
+			}
+			if i.seal.isAhead(now) {
 				l.unpublish(i)
 			}
 		case vrrp.SetAddress, vrrp.Announce:
@@ -39,6 +42,8 @@ func (l *loop) performNow(now time.Time, i *instance, actions []vrrp.Action) {
 			l.refused(now, i.config.Name, &i.refusals, a.Source, a.Refusal, "")
 		case vrrp.StateChanged:
 			l.unpublish(i)
+			i.countTransition(now, a)
+			l.stateEvent(i, a)
 			if a.From == vrrp.Active {
 				for _, p := range l.paces {
 					p.drop(i)

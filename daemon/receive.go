@@ -97,6 +97,7 @@ func (l *loop) received(now time.Time, s *listener, d transport.Datagram) {
 		l.refused(now, "", &s.on.refusals, d.Source, vrrp.RefusedVRID, fmt.Sprintf("VRID %d", l.heard.VRID))
 	case i.router != nil:
 		l.step(now, i, vrrp.Received{Source: d.Source, Advertisement: l.heard})
+		i.countReceived(d.Source, l.heard.Priority)
 		l.compareInterval(i, d.Source)
 	}
 }
@@ -214,4 +215,7 @@ func (l *loop) refused(now time.Time, instance string, t *throttle, source netip
 	}
 	level("advertisement refused", "instance", instance, "source", source.String(),
 		"reason", refusal.String(), "detail", detail, "times", since, "total", total)
+	if refusal != vrrp.RefusedVRID {
+		l.refusedEvent(instance, source, refusal.String(), since)
+	}
 }

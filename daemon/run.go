@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"takeover/daemon/config"
+	"takeover/daemon/control"
 	"takeover/daemon/netif"
 	"takeover/daemon/transport"
 )
@@ -41,6 +42,13 @@ type Options struct {
 	// NoWatchdog keeps the guardian from killing a worker that hangs, as one
 	// does that a debugger has stopped. It still acts when the worker dies.
 	NoWatchdog bool
+	// Inquiries, if not nil, lets others ask the daemon.
+	Inquiries *Inquiries
+	// Events, if not nil, hears what happens.
+	Events *control.Hub
+	// Opened is called once all sockets are open, before any process is
+	// started. It may be nil; an error ends Run.
+	Opened func() error
 	// Restarts is how often a guardian has started this worker anew.
 	Restarts int
 }
@@ -99,12 +107,17 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	l.isRestart = o.Restarts > 0
+	l.isRestart, l.events = o.Restarts > 0, o.Events
 	if err := l.startFrom(ctx, events); err != nil {
 		if asked.Err() != nil {
 			return nil
 		}
 		return err
+	}
+	if o.Opened != nil {
+		if err := o.Opened(); err != nil {
+			return err
+		}
 	}
 	if o.Guardian {
 		page, err := newWatchdog()
@@ -112,6 +125,7 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 		k := newKeeper(o.Logger, page, o.Restarts, started)
+		k.inquiries, k.events = o.Inquiries, o.Events
 		l.tell = k.tell
 		if !o.NoWatchdog {
 			l.pledge = page.worker
@@ -119,7 +133,7 @@ func Run(ctx context.Context, o Options) error {
 		parts.Go(func() { k.run(partsCtx) })
 	}
 	in := tracking.run(partsCtx, &parts, o.Logger, fail)
-	in.events = events
+	in.events, in.questions = events, o.Inquiries.asked()
 	shrinkLater()
 	if o.Ready != nil {
 		o.Ready()

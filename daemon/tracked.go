@@ -8,6 +8,7 @@ import (
 
 	"takeover/daemon/bfdrun"
 	"takeover/daemon/config"
+	"takeover/daemon/control"
 	"takeover/daemon/track"
 	"takeover/daemon/vrrp"
 )
@@ -114,6 +115,8 @@ func (l *loop) checked(now time.Time, result track.Result) {
 	l.logger.Info(result.Kind.String()+" result", result.Kind.String(), result.Name, "up", result.Up,
 		"status", result.Status, "number", result.Number, "took", result.Took)
 	name := result.Kind.String() + " " + result.Name
+	l.noteLatest(name, latest{up: result.Up, at: now, detail: result.Status, number: result.Number})
+	l.resultEvent(name, result)
 	for _, i := range l.instances {
 		found := i.note(name, func(w *track.Weight) {
 			w.State = stateOf(result.Up)
@@ -135,6 +138,10 @@ func (l *loop) checked(now time.Time, result track.Result) {
 func (l *loop) bfdChanged(now time.Time, event bfdrun.Event) {
 	l.logger.Info("bfd session", "session", event.Name, "up", event.Up, "reason", event.Reason)
 	name := bfdName(event.Name)
+	l.noteLatest(name, latest{up: event.Up, at: now, detail: event.Reason})
+	l.events.Publish(control.Event{
+		Kind: control.KindSession, Name: event.Name, To: upOrDown(event.Up), Reason: event.Reason,
+	})
 	for _, i := range l.instances {
 		if !i.setState(name, stateOf(event.Up)) {
 			continue

@@ -94,8 +94,8 @@ func (h *Hub) pass(e *Event) {
 	})
 }
 
-// latest are the events that are kept.
-func (h *Hub) latest() []*Event {
+// Recent are the latest events, the last one last.
+func (h *Hub) Recent() []*Event {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	return slices.Clone(h.recent)

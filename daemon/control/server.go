@@ -211,7 +211,7 @@ func (s *Server) sendStatus(ctx context.Context, c *client) error {
 // follows them.
 func (s *Server) sendEvents(ctx context.Context, c *client, follow bool) error {
 	if !follow {
-		for _, e := range s.daemon.Hub.latest() {
+		for _, e := range s.daemon.Hub.Recent() {
 			if err := c.send(Reply{Event: e}); err != nil {
 				return err
 			}

@@ -138,7 +138,7 @@ func TestReloadTellsWhyNot(t *testing.T) {
 func TestEventsComeInTheirOrder(t *testing.T) {
 	s := serve(t, 1)
 	s.hub.Publish(Event{Kind: KindState, Instance: "VI", To: "Backup"})
-	await(t, "the event", func() bool { return len(s.hub.latest()) == 1 })
+	await(t, "the event", func() bool { return len(s.hub.Recent()) == 1 })
 	var heard []Event
 	if err := s.dial(t).Events(t.Context(), false, func(e Event) error {
 		heard = append(heard, e)
@@ -232,12 +232,12 @@ func TestLostEventsAreTold(t *testing.T) {
 	var run sync.WaitGroup
 	run.Go(func() { h.Run(ctx) })
 	await(t, "all are passed on", func() bool {
-		return slices.ContainsFunc(h.latest(), func(e *Event) bool { return e.Sequence == incomingMax+1 })
+		return slices.ContainsFunc(h.Recent(), func(e *Event) bool { return e.Sequence == incomingMax+1 })
 	})
 	cancel()
 	run.Wait()
-	if len(h.latest()) != recentMax {
-		t.Errorf("%d events are kept", len(h.latest()))
+	if len(h.Recent()) != recentMax {
+		t.Errorf("%d events are kept", len(h.Recent()))
 	}
 	var none *Hub
 	none.Publish(Event{}) // tells nobody
