@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"takeover/daemon"
+	"takeover/daemon/control"
 )
 
 // printError prints each of the errors that err joins, and what may help.
@@ -30,9 +31,17 @@ func separate(err error) []error {
 func hintFor(err error) string {
 	var missing *daemon.MissingInterfaceError
 	var running *runningError
+	var notRunning *notRunningError
+	var inUse *control.InUseError
 	switch {
 	case errors.As(err, &missing):
 		return "interfaces must exist before vipd starts; `ip link` lists them"
+	case errors.As(err, &notRunning) && errors.Is(err, os.ErrPermission):
+		return "the control socket is for root and its group"
+	case errors.As(err, &notRunning):
+		return "is vipd running? Say -p or --control as it was started"
+	case errors.As(err, &inUse):
+		return "give this one another path with --control, or none"
 	case errors.As(err, &running):
 		return "stop it, or give this one another pid file with -p"
 	case errors.Is(err, syscall.EPERM):

@@ -2,25 +2,66 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"log/syslog"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
-// newLogger logs where and as the options say. Where there is no syslog, it
-// logs to standard error.
-func newLogger(o options) *slog.Logger {
+// openLog logs where and as the options say, through a queue. Where there is
+// no syslog, it logs to standard error.
+func openLog(o options) (*slog.Logger, *logQueue, error) {
 	level := slog.LevelInfo
-	if o.detail {
+	if o.detail > 0 {
 		level = slog.LevelDebug
 	}
-	if !o.console {
-		if w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "vipd"); err == nil {
-			return slog.New(newSyslogHandler(w, o.format, level))
-		}
+	var logger *slog.Logger
+	q := newLogQueue(func(lost uint64) { logger.Warn("log lines lost", "count", lost) })
+	var handlers []slog.Handler
+	if w := openSyslog(o); w != nil {
+		handlers = append(handlers, newSyslogHandler(w, q, o.format, level))
 	}
-	return slog.New(newHandler(os.Stderr, o.format, level, false))
+	if o.console || len(handlers) == 0 && !o.noSyslog {
+		handlers = append(handlers, newHandler(q.to(os.Stderr), o.format, level, false))
+	}
+	if o.logFile != "" {
+		file, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, logFileMode)
+		if err != nil {
+			return nil, nil, fmt.Errorf("open the log: %w", err)
+		}
+		handlers = append(handlers, newHandler(q.to(file), o.format, level, false))
+	}
+	switch len(handlers) {
+	case 0:
+		logger = slog.New(slog.DiscardHandler)
+	case 1:
+		logger = slog.New(handlers[0])
+	default:
+		logger = slog.New(slog.NewMultiHandler(handlers...))
+	}
+	return logger, q, nil
+}
+
+// logFileMode is that of a log, but for the umask.
+const logFileMode = 0o644
+
+// openSyslog connects to syslog; nil: it is not wanted, or not there.
+func openSyslog(o options) *syslog.Writer {
+	if o.console || o.noSyslog {
+		return nil
+	}
+	facility, err := facilityNamed(o.facility)
+	if err != nil {
+		return nil
+	}
+	w, err := syslog.New(facility|syslog.LOG_INFO, "vipd")
+	if err != nil {
+		return nil
+	}
+	return w
 }
 
 // newHandler formats to w. syslog adds the time and the level by itself.
@@ -55,8 +96,8 @@ func (s severity) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func newSyslogHandler(w *syslog.Writer, format string, level slog.Level) syslogHandler {
-	handler := func(s severity) slog.Handler { return newHandler(s, format, level, true) }
+func newSyslogHandler(w *syslog.Writer, q *logQueue, format string, level slog.Level) syslogHandler {
+	handler := func(s severity) slog.Handler { return newHandler(q.to(s), format, level, true) }
 	return syslogHandler{
 		debug: handler(w.Debug), info: handler(w.Info), warn: handler(w.Warning), error: handler(w.Err),
 	}

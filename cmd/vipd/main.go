@@ -1,16 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
-	"strconv"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -27,9 +22,33 @@ const (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
+// runCommand is the command that is meant when none is named.
+const runCommand = "run"
+
+// commands are what the first argument may name; without one it is run.
+var commands = map[string]func(arguments []string, stdout, stderr io.Writer) int{
+	"status":  status,
+	"events":  events,
+	"reload":  reload,
+	"metrics": metrics,
+	"version": func(arguments []string, stdout, stderr io.Writer) int {
+		if len(arguments) > 0 {
+			printError(stderr, fmt.Errorf("unexpected argument %q", arguments[0]))
+			return exitError
+		}
+		fmt.Fprintln(stdout, fullVersion())
+		return exitOK
+	},
+}
+
 func run(arguments []string, stdout, stderr io.Writer) int {
-	if len(arguments) > 0 && arguments[0] == daemon.GuardianArgument {
-		return guard(arguments[1:], stderr)
+	if len(arguments) > 0 {
+		if arguments[0] == daemon.GuardianArgument {
+			return guard(arguments[1:], stderr)
+		}
+		if command, is := commands[arguments[0]]; is {
+			return command(arguments[1:], stdout, stderr)
+		}
 	}
 	o, err := parse(arguments)
 	switch {
@@ -42,104 +61,64 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	case o.version:
 		fmt.Fprintln(stdout, fullVersion())
 		return exitOK
+	case o.signal != "":
+		return printSignal(o.signal, stdout, stderr)
+	case o.isTest():
+		return test(o, stderr)
 	}
-	c, err := config.Load(o.file)
-	if err != nil {
-		printError(stderr, err)
-		if o.test {
-			return exitConfigTest
+	if err := start(o, stderr); err != nil {
+		if !errors.Is(err, errReported) {
+			printError(stderr, err)
 		}
-		return exitError
-	}
-	if o.test {
-		return testResult(c, stderr)
-	}
-	report := takeReport()
-	if !o.foreground && report == nil && os.Getenv(daemon.RestartsVariable) == "" {
-		return background(stderr)
-	}
-	if err := serve(o, c, report); err != nil {
-		printError(stderr, err)
 		return exitError
 	}
 	return exitOK
 }
 
-// testResult reports a configuration without errors. As with keepalived, one
-// with warnings is not clean.
-func testResult(c *config.Config, stderr io.Writer) int {
+// errReported is an error that another process has told of.
+var errReported = errors.New("the background process has failed")
+
+// start becomes the daemon, or what starts it in the background.
+func start(o options, stderr io.Writer) error {
+	if err := enterNamespace(o.namespace); err != nil {
+		return err
+	}
+	c, err := config.Load(o.file)
+	if err != nil {
+		return err
+	}
+	report := takeReport()
+	if !o.foreground && report == nil && os.Getenv(daemon.RestartsVariable) == "" {
+		if background(stderr) != exitOK {
+			return errReported
+		}
+		return nil
+	}
+	return serve(o, c, report)
+}
+
+// test checks the configuration. As with keepalived, one with warnings is not
+// clean.
+func test(o options, stderr io.Writer) int {
+	if o.testLog != "" {
+		file, err := os.OpenFile(o.testLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+		if err != nil {
+			printError(stderr, err)
+			return exitError
+		}
+		defer file.Close()
+		stderr = file
+	}
+	c, err := config.Load(o.file)
+	if err != nil {
+		printError(stderr, err)
+		return exitConfigTest
+	}
 	for _, warning := range c.Warnings {
 		fmt.Fprintf(stderr, "warning: %v\n", warning)
 	}
 	if len(c.Warnings) > 0 {
 		return exitConfigTest
-	}
-	return exitOK
-}
-
-// serve runs the daemon until it is told to end.
-func serve(o options, c *config.Config, report *report) error {
-	logger := newLogger(o)
-	pid, err := lockPIDFile(o.pidFile)
-	if err != nil {
-		return err
-	}
-	defer pid.remove()
-
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	others := make(chan os.Signal, 1)
-	signal.Notify(others, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
-	defer signal.Stop(others)
-	go refuse(logger, others)
-
-	logger.Info("starting", "version", fullVersion(), "file", o.file, "pid", os.Getpid())
-	err = daemon.Run(ctx, daemon.Options{
-		Config:     c,
-		Logger:     logger,
-		Guardian:   true,
-		NoWatchdog: o.noWatchdog,
-		Restarts:   restarts(),
-		Ready: func() {
-			logger.Info("ready", "instances", len(c.Instances))
-			report.ready()
-		},
-	})
-	if err != nil {
-		logger.Error("ended", "error", err)
-		return err
-	}
-	logger.Info("ended")
-	return nil
-}
-
-// refuse says of the signals that keepalived knows that they do nothing here.
-func refuse(logger *slog.Logger, signals <-chan os.Signal) {
-	for s := range signals {
-		logger.Warn("signal has no meaning", "signal", s.String())
-	}
-}
-
-// restarts is how often a guardian started this worker anew.
-func restarts() int {
-	n, err := strconv.Atoi(os.Getenv(daemon.RestartsVariable))
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// guard is the life of the second process.
-func guard(arguments []string, stderr io.Writer) int {
-	o, err := parse(arguments)
-	if err != nil {
-		printError(stderr, err)
-		return exitError
-	}
-	logger := newLogger(o)
-	if err := daemon.Guard(logger, arguments); err != nil {
-		logger.Error("guardian failed", "error", err)
-		return exitError
 	}
 	return exitOK
 }

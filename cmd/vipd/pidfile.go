@@ -73,3 +73,36 @@ func (p *pidFile) remove() {
 	_ = os.Remove(p.file.Name())
 	_ = p.file.Close()
 }
+
+// pidFiles are all files with the pid of this process.
+type pidFiles struct {
+	main   *pidFile
+	others []string // for who looks for keepalived's children
+}
+
+// writePIDs writes the pid to all files that the options name.
+func writePIDs(o options) (*pidFiles, error) {
+	main, err := lockPIDFile(o.pidFile)
+	if err != nil {
+		return nil, err
+	}
+	all := &pidFiles{main: main}
+	for _, path := range []string{o.vrrpPID, o.bfdPID} {
+		if path == "" {
+			continue
+		}
+		if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+			all.remove()
+			return nil, fmt.Errorf("write the pid: %w", err)
+		}
+		all.others = append(all.others, path)
+	}
+	return all, nil
+}
+
+func (p *pidFiles) remove() {
+	for _, path := range p.others {
+		_ = os.Remove(path) // the next vipd writes over it
+	}
+	p.main.remove()
+}
