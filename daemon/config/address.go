@@ -64,7 +64,7 @@ func (c *converter) finishAddresses(draft *instanceDraft) {
 	case draft.Strict:
 		c.fail(first.Position, "the first virtual address %s is not link-local, which strict_mode demands", first.Prefix.Addr())
 	default:
-		c.warn(first.Position, "the first virtual address %s is not link-local, as RFC 9568 section 5.2.9 has it", first.Prefix.Addr())
+		c.note(first.Position, "", "the first virtual address %s is not link-local, as RFC 9568 section 5.2.9 has it", first.Prefix.Addr())
 	}
 }
 
@@ -76,10 +76,6 @@ const maxUnfragmented6 = (1500 - 40 - 8) / 16
 func virtualAddress(c *converter, s *Statement) (VirtualAddress, bool) {
 	if s.Block != nil {
 		c.fail(s.Position, "unexpected block after %q", s.Raw)
-		return VirtualAddress{}, false
-	}
-	if feature := languageFeature(s.Words[0]); feature != "" {
-		c.fail(s.Position, "%s (%q) is known to keepalived, not supported here yet", feature, s.Words[0])
 		return VirtualAddress{}, false
 	}
 	prefix, ok := addressPrefix(c, s, s.Words[0])
@@ -149,7 +145,7 @@ func addressOption(c *converter, s *Statement, to *VirtualAddress, words []strin
 		to.Flags |= addressFlags[option]
 		return 1
 	case slices.Contains(later, option):
-		c.fail(s.Position, "%q after a virtual address is known to keepalived, not supported here yet", option)
+		c.fail(s.Position, "%q after a virtual address is not implemented", option)
 		return 0
 	case !slices.Contains(valued, option):
 		known := slices.Concat(valued, slices.Sorted(maps.Keys(addressFlags)), []string{"no_track"})

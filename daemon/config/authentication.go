@@ -47,10 +47,10 @@ func setAuthentication(c *converter, to *instanceDraft, s *Statement) {
 		c.fail(at, "auth_type without auth_pass")
 	}
 	if at, pass := found["auth_pass"]; pass && !typed {
-		c.failWithHint(at, "add: auth_type PASS", "auth_pass without auth_type")
+		c.note(at, "add: auth_type PASS", "auth_pass without auth_type: nothing is authenticated")
 	}
 	if len(found) == 0 {
-		c.failWithHint(s.Position, "it needs auth_type and auth_pass", "authentication is empty")
+		c.note(s.Position, "it needs auth_type and auth_pass", "authentication is empty: nothing is authenticated")
 	}
 }
 
@@ -61,15 +61,16 @@ func (c *converter) finishAuthentication(draft *instanceDraft) {
 		c.finishHMAC(draft)
 	}
 	if draft.AuthType == AuthNone {
+		draft.AuthPass = ""
 		return
 	}
 	at := draft.found["authentication"]
 	switch {
 	case draft.HMAC != nil:
-		c.failWithHint(at, "keepalived would drop authentication", "authentication beside auth_hmac on line %d", draft.found["auth_hmac"].Line)
+		c.failWithHint(at, "keepalived would drop authentication", "authentication beside auth_hmac on %s", at.lineOf(draft.found["auth_hmac"]))
 		return
 	case draft.AuthType == AuthHeader && draft.IPv6:
-		c.fail(at, "auth_type AH is for IPv4 only, and line %d makes vrrp_instance %q IPv6", draft.family.Line, draft.Name)
+		c.fail(at, "auth_type AH is for IPv4 only, and %s makes vrrp_instance %q IPv6", at.lineOf(draft.family), draft.Name)
 		return
 	case draft.Version == 3:
 		c.warn(at, "authentication has no effect: version 3 has none (RFC 9568 section 9)")
@@ -177,7 +178,7 @@ func addHMACKey(c *converter, to *hmacDraft, s *Statement) {
 	key := HMACKey{ID: uint8(id), Inline: s.Arguments()[1], Position: s.Position}
 	for _, other := range to.Keys {
 		if other.ID == key.ID {
-			c.fail(s.Position, "key %d was defined on line %d already", id, other.Position.Line)
+			c.fail(s.Position, "key %d was defined on %s already", id, s.Position.lineOf(other.Position))
 		}
 	}
 	if path, ok := strings.CutPrefix(key.Inline, "file:"); ok {

@@ -119,7 +119,7 @@ func (c *converter) checkBFD(draft *bfdDraft, found seen, others []BFD) {
 	}
 	for _, other := range others {
 		if other.Neighbor == neighbor && other.Source == draft.Source && other.Multihop == draft.Multihop {
-			c.fail(draft.Position, "bfd_instance %q has the addresses of %q on line %d", draft.Name, other.Name, other.Position.Line)
+			c.fail(draft.Position, "bfd_instance %q has the addresses of %q on %s", draft.Name, other.Name, draft.Position.lineOf(other.Position))
 		}
 	}
 	if draft.MaxHops > int(draft.TTL) {

@@ -6,7 +6,7 @@ import "net/netip"
 // what can only be seen when all of it is read.
 func (c *converter) complete(to *Config) {
 	if len(c.instances) == 0 && len(c.faults) == 0 {
-		c.fail(Position{File: to.File, Line: 1}, "no vrrp_instance is defined")
+		c.note(Position{File: to.File, Line: 1}, "", "no vrrp_instance is defined")
 	}
 	c.resolveGroups()
 	for _, group := range c.groups {
@@ -41,8 +41,8 @@ func (c *converter) checkVRIDs(instances []Instance) {
 			continue // reported already
 		}
 		if other, ok := first[key]; ok {
-			c.fail(instance.Position, "vrrp_instance %q has virtual_router_id %d on %s, as %q on line %d has",
-				instance.Name, key.vrid, key.device, other.Name, other.Position.Line)
+			c.fail(instance.Position, "vrrp_instance %q has virtual_router_id %d on %s, as %q on %s has",
+				instance.Name, key.vrid, key.device, other.Name, instance.Position.lineOf(other.Position))
 			continue
 		}
 		first[key] = instance
@@ -60,8 +60,8 @@ func (c *converter) checkAddresses(instances []Instance) {
 			for _, virtual := range list {
 				key := place{virtual.Device, virtual.Prefix.Addr()}
 				if earlier, ok := first[key]; ok {
-					c.fail(virtual.Position, "virtual address %s was given to %s on line %d already",
-						key.address, key.device, earlier.Line)
+					c.fail(virtual.Position, "virtual address %s was given to %s on %s already",
+						key.address, key.device, virtual.Position.lineOf(earlier))
 					continue
 				}
 				first[key] = virtual.Position
@@ -79,8 +79,8 @@ func (c *converter) checkVMACs(instances []Instance) {
 			continue
 		}
 		if other, ok := first[instance.VMAC.Name]; ok {
-			c.fail(instance.Position, "vrrp_instance %q has use_vmac %s, as %q on line %d has",
-				instance.Name, instance.VMAC.Name, other.Name, other.Position.Line)
+			c.fail(instance.Position, "vrrp_instance %q has use_vmac %s, as %q on %s has",
+				instance.Name, instance.VMAC.Name, other.Name, instance.Position.lineOf(other.Position))
 			continue
 		}
 		first[instance.VMAC.Name] = instance

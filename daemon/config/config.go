@@ -1,15 +1,12 @@
 package config
 
-import (
-	"fmt"
-	"io"
-	"os"
-)
+import "slices"
 
 // Position is a place in a configuration file.
 type Position struct {
 	File string
-	Line int // from 1
+	Line int    // from 1
+	Use  string // FILE:LINE of the line that put in this one, of a variable that has several; else empty
 }
 
 // Config is a validated configuration.
@@ -22,42 +19,42 @@ type Config struct {
 	BFDs      []BFD
 	Groups    []SyncGroup
 	Instances []Instance
-	Warnings  []*Error // what is accepted and should not stay, by line
+	Warnings  []*Error // what is accepted and should not stay, by line; keepalived says something of it, too
+	Notes     []*Error // what is accepted, and keepalived has nothing to say of
+	// Unimplemented are the keywords that are accepted and have no effect yet.
+	Unimplemented []*Error
 }
 
-// Load reads and validates the file. The error joins one *Error a fault.
-func Load(path string) (*Config, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	defer func() { _ = file.Close() }() // nothing was written
-	text, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	return Parse(path, text)
-}
+// Load is Options.Load with the defaults.
+func Load(path string) (*Config, error) { return Options{}.Load(path) }
 
-// Parse is Load on a text that was read already; name is what messages call it.
-func Parse(name string, text []byte) (*Config, error) {
-	tree, err := ParseTree(name, text)
-	if err != nil {
-		return nil, err
-	}
-	return Convert(tree)
-}
+// Parse is Options.Parse with the defaults.
+func Parse(name string, text []byte) (*Config, error) { return Options{}.Parse(name, text) }
 
 // Convert understands and validates a tree. The error joins one *Error a
 // fault, as Parse's does.
 func Convert(tree *Tree) (*Config, error) {
 	c := newConverter()
+	c.faults, c.notes = slices.Clone(tree.faults), slices.Clone(tree.notes)
 	to := &Config{File: tree.File}
 	c.convert(to, tree.Nodes)
+	c.dropFollowUps(tree.faults)
 	if len(c.faults) > 0 {
 		return nil, join(c.faults)
 	}
-	sortByLine(c.warnings)
-	to.Warnings = c.warnings
+	for _, list := range [][]*Error{c.warnings, c.notes, c.unimplemented} {
+		sortByLine(list)
+	}
+	to.Warnings, to.Notes, to.Unimplemented = c.warnings, c.notes, c.unimplemented
 	return to, nil
+}
+
+// dropFollowUps drops the faults on lines that were reported already: they
+// come of it.
+func (c *converter) dropFollowUps(reported []*Error) {
+	c.faults = slices.DeleteFunc(c.faults, func(fault *Error) bool {
+		return slices.ContainsFunc(reported, func(first *Error) bool {
+			return fault != first && fault.Position == first.Position
+		})
+	})
 }

@@ -4,8 +4,12 @@ import "fmt"
 
 // converter turns a tree into a Config and gathers what is wrong on the way.
 type converter struct {
-	faults    []*Error
-	warnings  []*Error
+	faults   []*Error
+	warnings []*Error
+	notes    []*Error
+
+	unimplemented []*Error
+
 	defaults  globalDraft
 	instances []*instanceDraft
 	groups    []*groupDraft
@@ -51,4 +55,9 @@ func (c *converter) warn(at Position, format string, args ...any) {
 
 func (c *converter) warnWithHint(at Position, hint, format string, args ...any) {
 	c.warnings = append(c.warnings, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// note tells of what neither program minds, and which may be an oversight.
+func (c *converter) note(at Position, hint, format string, args ...any) {
+	c.notes = append(c.notes, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
 }

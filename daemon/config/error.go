@@ -7,9 +7,21 @@ import (
 	"slices"
 )
 
-// String is FILE:LINE.
+// String is FILE:LINE, and where that line was put in, if it was.
 func (p Position) String() string {
-	return fmt.Sprintf("%s:%d", p.File, p.Line)
+	text := fmt.Sprintf("%s:%d", p.File, p.Line)
+	if p.Use != "" {
+		text += " (used at " + p.Use + ")"
+	}
+	return text
+}
+
+// lineOf names the line of another position, for a message at p.
+func (p Position) lineOf(other Position) string {
+	if other.File == p.File {
+		return fmt.Sprintf("line %d", other.Line)
+	}
+	return fmt.Sprintf("line %d of %s", other.Line, other.File)
 }
 
 // Error is one fault of a configuration. Load and Parse join as many of them
@@ -18,7 +30,18 @@ type Error struct {
 	Position Position
 	Message  string // what is wrong, lower case, one line
 	Hint     string // what to do about it; often empty
+	Kind     Kind
 }
+
+// Kind is what an Error is about; keepalived has an exit code for each.
+type Kind uint8
+
+// The kinds.
+const (
+	FaultOfText   Kind = iota // what is written
+	FaultOfFile               // a file that is not there or cannot be read
+	FaultOfSafety             // a program that others than root can change
+)
 
 // Error is the position, the message and, after a semicolon, the hint.
 func (e *Error) Error() string {
@@ -59,6 +82,6 @@ func join(faults []*Error) error {
 
 func sortByLine(faults []*Error) {
 	slices.SortStableFunc(faults, func(a, b *Error) int {
-		return cmp.Compare(a.Position.Line, b.Position.Line)
+		return cmp.Or(cmp.Compare(a.Position.File, b.Position.File), cmp.Compare(a.Position.Line, b.Position.Line))
 	})
 }

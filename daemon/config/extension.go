@@ -44,18 +44,17 @@ func (c *converter) directiveStatement(comment *Comment) *Statement {
 		c.warnOfAlmost(comment)
 		return nil
 	}
-	pieces, faults := scan(comment.Position.File, text)
-	for _, fault := range faults {
-		c.fail(comment.Position, "%s", fault.Message)
-	}
+	cut := cutComment(text)
+	end := statementEnd(cut.code)
 	switch {
-	case len(faults) > 0:
-	case len(pieces) == 0 || pieces[0].kind != pieceWords:
+	case cut.unterminated:
+		c.fail(comment.Position, `missing closing " on this line`)
+	case end == 0:
 		c.fail(comment.Position, "%s lacks its keyword", directiveMark)
-	case len(pieces) > 1 && pieces[1].kind != pieceComment:
+	case end < len(cut.code):
 		c.fail(comment.Position, "%s takes no block", directiveMark)
 	default:
-		return &Statement{Position: comment.Position, Words: splitWords(pieces[0].text), Raw: pieces[0].text}
+		return &Statement{Position: comment.Position, Words: splitWords(cut.code), Raw: cut.code}
 	}
 	return nil
 }
@@ -69,7 +68,7 @@ func (c *converter) warnOfAlmost(comment *Comment) {
 	}
 	words := splitWords(rest)
 	if len(words) > 0 && slices.Contains(extensionNames, words[0]) {
-		c.warnWithHint(comment.Position, fmt.Sprintf("a directive begins with %s", directiveMark), "this is a comment without effect")
+		c.note(comment.Position, fmt.Sprintf("a directive begins with %s", directiveMark), "this is a comment without effect")
 	}
 }
 

@@ -23,10 +23,7 @@ var groupKeywords = table[groupDraft]{
 		{name: "track_file", block: true, repeats: true, set: track[groupDraft](files)},
 		{name: "track_bfd", block: true, repeats: true, set: track[groupDraft](sessions)},
 	},
-	later: []string{
-		"notify", "notify_master", "notify_backup", "notify_fault", "notify_stop", "notify_priority_changes",
-		"smtp_alert",
-	},
+	known: knownGroup,
 }
 
 // addMembers reads the names of instances, one or more a line.
@@ -34,10 +31,6 @@ func addMembers(c *converter, to *groupDraft, s *Statement) {
 	for _, entry := range c.lines(s.Block) {
 		if entry.Block != nil {
 			c.fail(entry.Position, "unexpected block after %q", entry.Raw)
-			continue
-		}
-		if feature := languageFeature(entry.Words[0]); feature != "" {
-			c.fail(entry.Position, "%s (%q) is known to keepalived, not supported here yet", feature, entry.Words[0])
 			continue
 		}
 		for _, name := range entry.Words {
@@ -77,7 +70,7 @@ func (c *converter) resolveGroups() {
 				continue
 			}
 			if earlier, twice := joined[name]; twice {
-				c.fail(at, "vrrp_instance %q is in a vrrp_sync_group on line %d already", name, earlier.Line)
+				c.fail(at, "vrrp_instance %q is in a vrrp_sync_group on %s already", name, at.lineOf(earlier))
 				continue
 			}
 			joined[name] = at
@@ -98,6 +91,6 @@ func (c *converter) checkMembers(group *groupDraft, byName map[string]*instanceD
 		}
 	}
 	if owners > 0 && owners < len(group.Members) {
-		c.warn(group.Position, "vrrp_sync_group %q has members at priority %d and others: they will not change together", group.Name, ownerPriority)
+		c.note(group.Position, "", "vrrp_sync_group %q has members at priority %d and others: they will not change together", group.Name, ownerPriority)
 	}
 }

@@ -90,8 +90,8 @@ var instanceKeywords = table[instanceDraft]{
 		{name: "accept", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.accept = new(true) }},
 		{name: "no_accept", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.accept = new(false) }},
 		flagKeyword("strict_mode", func(to *instanceDraft) *bool { return &to.Strict }),
-		unused[instanceDraft]("promote_secondaries", ""),
-		unused[instanceDraft]("debug", "0 to 4"),
+		unused[instanceDraft]("vrrp_instance", "promote_secondaries", ""),
+		unused[instanceDraft]("vrrp_instance", "debug", "0 to 4"),
 
 		{name: "track_script", block: true, repeats: true, set: track[instanceDraft](scripts)},
 		{name: "track_interface", block: true, repeats: true, set: track[instanceDraft](interfaces)},
@@ -102,13 +102,7 @@ var instanceKeywords = table[instanceDraft]{
 	},
 		sharedKeywords("", ofInstance),
 		extensionKeywords(ofInstance)),
-	later: []string{
-		"use_vmac_addr", "use_ipvlan", "vrf", "garp_extra_if", "vmac_garp_intvl", "owner_ignore_adverts",
-		"no_virtual_ipaddress", "virtual_routes", "virtual_rules", "timer_expired_backup",
-		"thread_timer_expired", "notify", "notify_master", "notify_backup", "notify_fault", "notify_stop",
-		"notify_deleted", "notify_master_rx_lower_pri", "notify_priority_changes", "smtp_alert",
-		"kernel_rx_buf_size", "linkbeat_use_polling", "lvs_sync_daemon_interface",
-	},
+	known: knownInstance,
 }
 
 func addInstance(c *converter, _ *Config, s *Statement) {
@@ -116,7 +110,7 @@ func addInstance(c *converter, _ *Config, s *Statement) {
 	draft.Name, draft.Position = s.Arguments()[0], s.Position
 	for _, other := range c.instances {
 		if other.Name == draft.Name {
-			c.fail(s.Position, "vrrp_instance %q was defined on line %d already", draft.Name, other.Position.Line)
+			c.fail(s.Position, "vrrp_instance %q was defined on %s already", draft.Name, s.Position.lineOf(other.Position))
 			break
 		}
 	}
@@ -159,8 +153,8 @@ func (c *converter) family(to *instanceDraft, s *Statement, ipv6 bool, what stri
 	if to.IPv6 == ipv6 {
 		return true
 	}
-	c.fail(s.Position, "%s is %s, but line %d makes vrrp_instance %q %s",
-		what, familyName(ipv6), to.family.Line, to.Name, familyName(to.IPv6))
+	c.fail(s.Position, "%s is %s, but %s makes vrrp_instance %q %s",
+		what, familyName(ipv6), s.Position.lineOf(to.family), to.Name, familyName(to.IPv6))
 	return false
 }
 
@@ -176,8 +170,8 @@ func familyName(ipv6 bool) string {
 func (c *converter) finishVersion(draft *instanceDraft) {
 	switch {
 	case draft.IPv6 && draft.has("version") && draft.Version == 2:
-		c.failWithHint(draft.found["version"], "IPv6 needs version 3", "version 2, but line %d makes vrrp_instance %q IPv6",
-			draft.family.Line, draft.Name)
+		c.failWithHint(draft.found["version"], "IPv6 needs version 3", "version 2, but %s makes vrrp_instance %q IPv6",
+			draft.found["version"].lineOf(draft.family), draft.Name)
 	case draft.IPv6:
 		draft.Version = 3
 	case draft.Version == 0:

@@ -1,10 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "fmt"
 
 // keyword is one row of a table: how a statement is written and what it does
 // to the T that its block describes.
@@ -22,7 +18,7 @@ type keyword[T any] struct {
 type table[T any] struct {
 	where    string // what messages call the block
 	keywords []keyword[T]
-	later    []string // known to keepalived, not understood here
+	known    []known // keywords of keepalived's that have no effect here yet
 }
 
 // seen says where each keyword of a block stood last.
@@ -37,23 +33,30 @@ func (t *table[T]) apply(c *converter, to *T, nodes []Node) seen {
 		if !ok {
 			s = t.directive(c, n.(*Comment))
 		}
-		if s == nil {
-			continue
-		}
-		row := t.find(s.Keyword())
-		if row == nil {
-			t.reportUnknown(c, s)
-			continue
-		}
-		if earlier, twice := found[row.name]; twice && !row.repeats {
-			c.warnWithHint(s.Position, "the last one counts", "%s was set on line %d already", row.name, earlier.Line)
-		}
-		found[row.name] = s.Position
-		if row.wellFormed(c, s) {
-			row.set(c, to, s)
+		if s != nil {
+			t.statement(c, to, s, found)
 		}
 	}
 	return found
+}
+
+func (t *table[T]) statement(c *converter, to *T, s *Statement, found seen) {
+	row := t.find(s.Keyword())
+	if row == nil {
+		if known := findKnown(t.known, s.Keyword()); known != nil {
+			known.apply(c, t.where, s)
+			return
+		}
+		t.reportUnknown(c, s)
+		return
+	}
+	if earlier, twice := found[row.name]; twice && !row.repeats {
+		c.note(s.Position, "the last one counts", "%s was set on %s already", row.name, s.Position.lineOf(earlier))
+	}
+	found[row.name] = s.Position
+	if row.shape().fits(c, s) {
+		row.set(c, to, s)
+	}
 }
 
 func (t *table[T]) find(name string) *keyword[T] {
@@ -65,69 +68,63 @@ func (t *table[T]) find(name string) *keyword[T] {
 	return nil
 }
 
-// wellFormed checks the number of words and the block of a statement.
-func (k *keyword[T]) wellFormed(c *converter, s *Statement) bool {
-	count := len(s.Arguments())
-	form := k.name
+// shape is how a statement is written.
+type shape struct {
+	name, form string
+	min, max   int
+	block      bool
+}
+
+func (k *keyword[T]) shape() shape {
+	return shape{k.name, k.form, k.min, k.max, k.block}
+}
+
+// String is the form of the statement.
+func (k shape) String() string {
+	text := k.name
 	if k.form != "" {
-		form += " " + k.form
+		text += " " + k.form
 	}
-	hint := "the form is: " + form
 	if k.block {
-		hint += " { ... }"
+		text += " { ... }"
 	}
-	at := slices.IndexFunc(s.Words, func(word string) bool { return strings.Contains(word, "${_") })
+	return text
+}
+
+// fits checks the number of words and the block of a statement. Words that are
+// too many are not read, as with keepalived.
+func (k shape) fits(c *converter, s *Statement) bool {
+	count := len(s.Arguments())
+	hint := "the form is: " + k.String()
 	switch {
-	case at > 0:
-		c.fail(s.Position, "a variable (%q) is known to keepalived, not supported here yet", s.Words[at])
 	case count < k.min:
 		c.failWithHint(s.Position, hint, "%s lacks a word", k.name)
-	case count > k.max:
+	case count > k.max && k.block && k.max == 0:
 		c.failWithHint(s.Position, hint, "unexpected %q after %s", s.Arguments()[k.max], k.name)
 	case k.block && s.Block == nil:
 		c.failWithHint(s.Position, hint, "%s lacks its block", k.name)
 	case !k.block && s.Block != nil:
 		c.failWithHint(s.Position, hint, "%s takes no block", k.name)
+	case count > k.max:
+		c.note(s.Position, hint, "%q after %s is not read", s.Arguments()[k.max], k.name)
+		s.Words = s.Words[:1+k.max]
+		return true
 	default:
 		return true
 	}
 	return false
 }
 
-// reportUnknown tells apart a misspelling, a keyword of keepalived's that is
-// not understood here, and the parts of its language that are not.
+// reportUnknown names the keyword that may have been meant.
 func (t *table[T]) reportUnknown(c *converter, s *Statement) {
-	word := s.Keyword()
-	if feature := languageFeature(word); feature != "" {
-		c.fail(s.Position, "%s (%q) is known to keepalived, not supported here yet", feature, word)
-		return
-	}
-	if slices.Contains(t.later, word) {
-		c.fail(s.Position, "%q in %s is known to keepalived, not supported here yet", word, t.where)
-		return
-	}
-	names := make([]string, 0, len(t.keywords))
+	var names []string
 	for i := range t.keywords {
 		names = append(names, t.keywords[i].name)
 	}
-	hint := didYouMean(word, append(names, t.later...))
-	c.failWithHint(s.Position, hint, "unknown keyword %q in %s", word, t.where)
-}
-
-// languageFeature names the part of keepalived's language that a first word
-// belongs to, or is empty.
-func languageFeature(word string) string {
-	switch {
-	case slices.Contains([]string{"include", "includea", "includeb", "includem", "includer", "includew"}, word):
-		return "including files"
-	case strings.HasPrefix(word, "$"):
-		return "a variable"
-	case strings.HasPrefix(word, "@"):
-		return "conditional configuration"
-	case strings.HasPrefix(word, "~"):
-		return "a sequence"
+	for _, k := range t.known {
+		names = append(names, k.name)
 	}
-	return ""
+	c.failWithHint(s.Position, didYouMean(s.Keyword(), names), "unknown keyword %q in %s", s.Keyword(), t.where)
 }
 
 // didYouMean is the hint that names the nearest of the candidates, or is

@@ -9,9 +9,6 @@ import (
 // (thousands of virtual servers) stay well below it.
 const maxFileSize = 1 << 20
 
-// maxLine bounds a line, in bytes. keepalived's own bound is 1024.
-const maxLine = 4096
-
 // pieceKind says what a piece of a line is.
 type pieceKind uint8
 
@@ -26,29 +23,7 @@ const (
 type piece struct {
 	kind pieceKind
 	text string
-	line int
-}
-
-// scanner cuts a text into pieces, by keepalived's rules (lib/parser.c):
-//
-//   - # and ! start a comment wherever they stand, except between double
-//     quotes or behind a backslash. Single quotes do not protect them.
-//   - { and } end the statement before them, except between double quotes.
-//   - Quotes end on the line they began on, and no line continues the one
-//     before it.
-type scanner struct {
-	file   string
-	pieces []piece
-	faults []*Error
-}
-
-// scan cuts a text whose size and bytes were checked.
-func scan(file, text string) ([]piece, []*Error) {
-	s := &scanner{file: file}
-	for i, line := range strings.Split(text, "\n") {
-		s.line(strings.TrimSuffix(line, "\r"), i+1)
-	}
-	return s.pieces, s.faults
+	at   Position
 }
 
 // checkText refuses what cannot be a configuration before it is looked at.
@@ -79,44 +54,46 @@ func checkText(file string, text []byte) *Error {
 	return nil
 }
 
-// line appends the pieces of one line.
-func (s *scanner) line(text string, number int) {
-	end, problem := codeEnd(text)
-	if problem != "" {
-		s.faults = append(s.faults, &Error{
-			Position: Position{File: s.file, Line: number},
-			Message:  problem,
-		})
-	}
-	s.splitBraces(unescapeMarks(text[:end]), number)
-	if comment := strings.TrimRight(text[end:], blanks); comment != "" {
-		s.pieces = append(s.pieces, piece{kind: pieceComment, text: comment, line: number})
-	}
+// sourceLine is a line taken apart, by keepalived's rules (decomment in
+// lib/parser.c): # and ! start a comment wherever they stand, except between
+// double quotes or behind a backslash. Single quotes do not protect them.
+// Quotes end on the line they began on.
+type sourceLine struct {
+	code         string // without the blanks around it
+	comment      string // with its mark
+	continued    bool   // the line, with its comment, ends with a backslash
+	unterminated bool   // a double quote is not closed
 }
 
-// codeEnd finds where the code of a line ends: at a comment or at the line's
-// end. problem says what is wrong with the line's quotes, if anything is.
-func codeEnd(line string) (end int, problem string) {
-	quoted := false
+// cutComment takes a line apart.
+func cutComment(line string) sourceLine {
+	var cut sourceLine
+	end, quoted := -1, false
 	for i := 0; i < len(line); i++ {
 		switch line[i] {
 		case '"':
-			quoted = !quoted
+			quoted = quoted != (end < 0)
 		case '\\':
-			if i == len(line)-1 {
-				return i, "a backslash at the end of a line joins no lines"
-			}
+			cut.continued = i == len(line)-1
 			i++
 		case '#', '!':
-			if !quoted {
-				return i, ""
+			if !quoted && end < 0 {
+				end = i
 			}
 		}
 	}
-	if quoted {
-		return len(line), `missing closing " on this line`
+	if end < 0 {
+		end = len(line)
+	} else {
+		cut.comment = strings.TrimRight(line[end:], blanks)
 	}
-	return len(line), ""
+	cut.unterminated = quoted
+	code := line[:end]
+	if cut.continued && cut.comment == "" {
+		code = code[:len(code)-1]
+	}
+	cut.code = strings.Trim(unescapeMarks(code), blanks)
+	return cut
 }
 
 // unescapeMarks takes the backslash of \# and \! away, except in quotes.
@@ -141,34 +118,20 @@ func unescapeMarks(code string) string {
 	return b.String()
 }
 
-// splitBraces cuts code at the braces outside double quotes. ${...} is one
-// word: it is a variable of the language.
-func (s *scanner) splitBraces(code string, line int) {
-	start, quoted := 0, false
-	words := func(end int) {
-		if text := strings.Trim(code[start:end], blanks); text != "" {
-			s.pieces = append(s.pieces, piece{kind: pieceWords, text: text, line: line})
-		}
-		start = end + 1
-	}
-	for i := 0; i < len(code); i++ {
-		switch {
-		case code[i] == '"':
+// statementEnd finds the first brace outside of double quotes.
+func statementEnd(code string) int {
+	quoted := false
+	for i := range len(code) {
+		switch code[i] {
+		case '"':
 			quoted = !quoted
-		case code[i] == '\\':
-			i++
-		case quoted:
-		case strings.HasPrefix(code[i:], "${") && strings.IndexByte(code[i:], '}') > 0:
-			i += strings.IndexByte(code[i:], '}')
-		case code[i] == '{':
-			words(i)
-			s.pieces = append(s.pieces, piece{kind: pieceOpen, text: "{", line: line})
-		case code[i] == '}':
-			words(i)
-			s.pieces = append(s.pieces, piece{kind: pieceClose, text: "}", line: line})
+		case '{', '}':
+			if !quoted {
+				return i
+			}
 		}
 	}
-	words(len(code))
+	return len(code)
 }
 
 // blanks separate words.

@@ -47,7 +47,7 @@ func addScript(c *converter, to *Config, s *Statement) {
 	}
 	for _, other := range to.Scripts {
 		if other.Name == script.Name {
-			c.fail(s.Position, "vrrp_script %q was defined on line %d already", script.Name, other.Position.Line)
+			c.fail(s.Position, "vrrp_script %q was defined on %s already", script.Name, s.Position.lineOf(other.Position))
 			break
 		}
 	}

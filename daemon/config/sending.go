@@ -53,12 +53,16 @@ func addPeers(c *converter, to *instanceDraft, s *Statement) {
 		if !ok || !c.family(to, entry, peer.Address.Is6(), "unicast_peer "+peer.Address.String()) {
 			continue
 		}
+		known := false
 		for _, other := range to.UnicastPeers {
 			if other.Address == peer.Address {
-				c.fail(entry.Position, "unicast_peer %s is on line %d already", peer.Address, other.Position.Line)
+				c.note(entry.Position, "", "unicast_peer %s is on %s already", peer.Address, entry.Position.lineOf(other.Position))
+				known = true
 			}
 		}
-		to.UnicastPeers = append(to.UnicastPeers, peer)
+		if !known {
+			to.UnicastPeers = append(to.UnicastPeers, peer)
+		}
 		if len(entry.Words) > 1 {
 			to.CheckUnicastSource = true
 		}
@@ -69,10 +73,6 @@ func unicastPeer(c *converter, s *Statement) (UnicastPeer, bool) {
 	peer := UnicastPeer{MaxTTL: math.MaxUint8, Position: s.Position}
 	if s.Block != nil {
 		c.fail(s.Position, "unexpected block after %q", s.Raw)
-		return peer, false
-	}
-	if feature := languageFeature(s.Words[0]); feature != "" {
-		c.fail(s.Position, "%s (%q) is known to keepalived, not supported here yet", feature, s.Words[0])
 		return peer, false
 	}
 	var ok bool
@@ -106,7 +106,7 @@ func unicastPeer(c *converter, s *Statement) (UnicastPeer, bool) {
 // checkOldChecksum refuses the checksum of keepalived before 1.3.6.
 func checkOldChecksum(c *converter, _ *instanceDraft, s *Statement) {
 	if len(s.Arguments()) == 0 {
-		c.fail(s.Position, "old_unicast_checksum is known to keepalived, not supported here yet")
+		c.fail(s.Position, "old_unicast_checksum is not implemented")
 	} else if s.Arguments()[0] != "never" {
 		c.fail(s.Position, "unexpected %q after old_unicast_checksum", s.Arguments()[0])
 	}
@@ -122,7 +122,7 @@ func (c *converter) finishSending(draft *instanceDraft) {
 	}
 	if draft.TrackSource && !draft.Source.IsValid() {
 		draft.TrackSource = false
-		c.warn(draft.found["track_src_ip"], "track_src_ip has no effect without mcast_src_ip or unicast_src_ip")
+		c.note(draft.found["track_src_ip"], "", "track_src_ip has no effect without mcast_src_ip or unicast_src_ip")
 	}
 }
 
@@ -133,11 +133,11 @@ func (c *converter) finishUnicast(draft *instanceDraft) {
 		c.warn(draft.found["mcast_dst_ip"], "mcast_dst_ip has no effect with unicast_peer")
 	}
 	if draft.Strict {
-		c.fail(at, "unicast_peer is not allowed with strict_mode on line %d", draft.strictAt().Line)
+		c.fail(at, "unicast_peer is not allowed with strict_mode on %s", at.lineOf(draft.strictAt()))
 	}
 	for _, peer := range draft.UnicastPeers {
 		if peer.Address == draft.Source {
-			c.warn(peer.Position, "unicast_peer %s is this router itself", peer.Address)
+			c.note(peer.Position, "", "unicast_peer %s is this router itself", peer.Address)
 		}
 	}
 }
@@ -158,6 +158,6 @@ func (c *converter) finishMulticast(draft *instanceDraft) {
 		}
 	}
 	if at, ok := draft.found["mcast_src_ip"]; ok && draft.IPv6 && draft.Source.IsValid() && !draft.Source.IsLinkLocalUnicast() {
-		c.warn(at, "mcast_src_ip %s is not link-local, as RFC 9568 section 5.1.2.1 has it", draft.Source)
+		c.note(at, "", "mcast_src_ip %s is not link-local, as RFC 9568 section 5.1.2.1 has it", draft.Source)
 	}
 }

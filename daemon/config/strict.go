@@ -18,10 +18,9 @@ func (c *converter) finishStrict(draft *instanceDraft) {
 		draft.Accept = draft.accept == nil || *draft.accept
 		return
 	}
-	line := draft.strictAt().Line
 	takeBack := func(wrong bool, name string) {
 		if wrong && draft.has(name) {
-			c.warn(draft.found[name], "what %s says has no effect with strict_mode on line %d", name, line)
+			c.warn(draft.found[name], "what %s says has no effect with strict_mode on %s", name, draft.found[name].lineOf(draft.strictAt()))
 		}
 	}
 	if (draft.InitialState == InitialMaster) != owner {
@@ -59,6 +58,6 @@ func (c *converter) finishStrictAccept(draft *instanceDraft, owner bool) {
 	draft.Accept = *draft.accept
 	if draft.Accept && !owner && draft.Version == 2 {
 		draft.Accept = false
-		c.warn(draft.found["accept"], "accept has no effect with strict_mode on line %d: version 2 has it for the owner only", draft.strictAt().Line)
+		c.warn(draft.found["accept"], "accept has no effect with strict_mode on %s: version 2 has it for the owner only", draft.found["accept"].lineOf(draft.strictAt()))
 	}
 }

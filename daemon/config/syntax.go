@@ -1,9 +1,12 @@
 package config
 
-// Tree is the syntax of one file, before any keyword is understood.
+// Tree is the syntax of a file and of what it includes, before any keyword is
+// understood.
 type Tree struct {
 	File  string
 	Nodes []Node
+	// What the language's own statements did wrong, and notes on them.
+	faults, notes []*Error
 }
 
 // Node is a part of a block: a *Statement or a *Comment.

@@ -81,7 +81,7 @@ func addProcess(c *converter, to *Config, s *Statement) {
 	case process.QuorumMax == 0 && quorum.Line == 0:
 		process.Quorum = 0 // there may be none
 	case process.Quorum > process.QuorumMax:
-		c.fail(most, "quorum_max %d is below the quorum %d on line %d", process.QuorumMax, process.Quorum, quorum.Line)
+		c.fail(most, "quorum_max %d is below the quorum %d on %s", process.QuorumMax, process.Quorum, most.lineOf(quorum))
 	}
 	if len(process.Parameters) > 0 && process.Match == MatchAny {
 		process.Match = MatchExact
@@ -95,7 +95,7 @@ func addProcess(c *converter, to *Config, s *Statement) {
 // checkTwice reports that a name was given already.
 func (c *converter) checkTwice(s *Statement, name string, at Position) {
 	if name == s.Arguments()[0] {
-		c.fail(s.Position, "%s %q was defined on line %d already", s.Keyword(), name, at.Line)
+		c.fail(s.Position, "%s %q was defined on %s already", s.Keyword(), name, s.Position.lineOf(at))
 	}
 }
 

@@ -59,7 +59,7 @@ func track[T any, P interface {
 			}
 			for _, other := range (*things)[kind.keyword] {
 				if other.name == thing.name {
-					c.fail(entry.Position, "%s %q is tracked on line %d already", kind.noun, thing.name, other.position.Line)
+					c.fail(entry.Position, "%s %q is tracked on %s already", kind.noun, thing.name, entry.Position.lineOf(other.position))
 				}
 			}
 			(*things)[kind.keyword] = append((*things)[kind.keyword], thing)
@@ -172,8 +172,8 @@ func (c *converter) things(of *Config, draft *instanceDraft, kind trackKind) []r
 	for _, thing := range draft.group.tracks[kind.keyword] {
 		own := slices.IndexFunc(all, func(line resolved) bool { return line.name == thing.name })
 		if own >= 0 {
-			c.warn(all[own].position, "%s %q is tracked by vrrp_sync_group %q on line %d too; this line counts",
-				kind.noun, thing.name, draft.group.Name, thing.position.Line)
+			c.warn(all[own].position, "%s %q is tracked by vrrp_sync_group %q on %s too; this line counts",
+				kind.noun, thing.name, draft.group.Name, all[own].position.lineOf(thing.position))
 			continue
 		}
 		if line, ok := c.resolve(thing, kind, known); ok {

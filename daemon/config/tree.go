@@ -2,23 +2,9 @@ package config
 
 import "fmt"
 
-// ParseTree reads the syntax of a text: its statements, blocks and comments.
-// It knows no keyword. name is what messages call the text. The error joins
-// one *Error a fault.
+// ParseTree is Options.ParseTree with the defaults.
 func ParseTree(name string, text []byte) (*Tree, error) {
-	if fault := checkText(name, text); fault != nil {
-		return nil, join([]*Error{fault})
-	}
-	pieces, faults := scan(name, string(text))
-	b := &treeBuilder{tree: &Tree{File: name}, faults: faults}
-	for _, p := range pieces {
-		b.add(p)
-	}
-	b.finish()
-	if len(b.faults) > 0 {
-		return nil, join(b.faults)
-	}
-	return b.tree, nil
+	return Options{}.ParseTree(name, text)
 }
 
 // treeBuilder nests pieces.
@@ -32,7 +18,7 @@ type treeBuilder struct {
 }
 
 func (b *treeBuilder) add(p piece) {
-	at := Position{File: b.tree.File, Line: p.line}
+	at := p.at
 	switch p.kind {
 	case pieceComment:
 		b.append(&Comment{Position: at, Text: p.text})
@@ -44,6 +30,10 @@ func (b *treeBuilder) add(p piece) {
 	case pieceClose:
 		b.closeBlock(at)
 	}
+}
+
+func (b *treeBuilder) fail(at Position, message string) {
+	b.faults = append(b.faults, &Error{Position: at, Message: message})
 }
 
 func (b *treeBuilder) append(n Node) {

@@ -146,7 +146,7 @@ func (c *converter) address(s *Statement, what, word string) (netip.Addr, bool) 
 		return netip.Addr{}, false
 	}
 	if hasLength {
-		c.warn(s.Position, "/%s after %s has no effect", length, text)
+		c.note(s.Position, "", "/%s after %s has no effect", length, text)
 	}
 	return address, true
 }

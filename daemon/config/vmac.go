@@ -15,7 +15,7 @@ func setVMAC(c *converter, to *instanceDraft, s *Statement) {
 		case strings.Contains(word, ":"): // which no interface's name has
 			c.hardware(s, word, &to.vmac)
 		case word == "netlink_notify_msg" || word == "group":
-			c.fail(s.Position, "%q after use_vmac is known to keepalived, not supported here yet", word)
+			c.fail(s.Position, "%q after use_vmac is not implemented", word)
 		case to.vmac.Name != "":
 			c.fail(s.Position, "unexpected %q after use_vmac", word)
 		case c.interfaceName(s, "use_vmac", word):
@@ -33,8 +33,8 @@ func (c *converter) finishVMAC(draft *instanceDraft) {
 		return
 	}
 	if draft.isUnicast() && !draft.vmac.TransmitBase {
-		c.failWithHint(draft.found["use_vmac"], "add: vmac_xmit_base", "use_vmac with unicast_peer on line %d needs vmac_xmit_base",
-			draft.found["unicast_peer"].Line)
+		c.failWithHint(draft.found["use_vmac"], "add: vmac_xmit_base", "use_vmac with unicast_peer on %s needs vmac_xmit_base",
+			draft.found["use_vmac"].lineOf(draft.found["unicast_peer"]))
 	}
 	if n := len(draft.vmac.Hardware); n == lengthOfMAC-1 {
 		draft.vmac.Hardware = append(draft.vmac.Hardware, draft.VRID)

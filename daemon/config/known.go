@@ -1,0 +1,139 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// known is the row of a keyword of keepalived's that has no effect here yet:
+// how it is written, so that what is wrong with it is found all the same. When
+// it gets its effect it becomes a keyword.
+type known struct {
+	name, form string
+	min, max   int
+	block      bool
+	check      func(*converter, *Statement) // the words and the block; nil: they are not looked at
+	// refused says why a file that has it is refused; empty: it is accepted.
+	refused string
+}
+
+func findKnown(rows []known, name string) *known {
+	at := slices.IndexFunc(rows, func(k known) bool { return k.name == name })
+	if at < 0 {
+		return nil
+	}
+	return &rows[at]
+}
+
+// apply reports a statement that has no effect.
+func (k *known) apply(c *converter, where string, s *Statement) {
+	if k.refused != "" {
+		c.failWithHint(s.Position, k.refused, "%s in %s is not implemented, and going on without it would do harm", k.name, where)
+		return
+	}
+	c.unimplement(s, where)
+	if (shape{k.name, k.form, k.min, k.max, k.block}).fits(c, s) && k.check != nil {
+		k.check(c, s)
+	}
+}
+
+// unimplement notes a keyword that is accepted and has no effect.
+func (c *converter) unimplement(s *Statement, where string) {
+	c.unimplemented = append(c.unimplemented, &Error{
+		Position: s.Position,
+		Message:  fmt.Sprintf("%s in %s is accepted, not implemented", s.Keyword(), where),
+	})
+}
+
+// The constructors of rows. They check what keepalived checks.
+
+// bare is a keyword alone.
+func bare(name string) known { return known{name: name} }
+
+// text is one word of any kind.
+func text(name, form string) known { return known{name: name, form: form, min: 1, max: 1} }
+
+// words are some of any kind.
+func words(name, form string, least int) known {
+	return known{name: name, form: form, min: least, max: math.MaxInt}
+}
+
+// whole is a whole number.
+func whole(name string, least, most int) known {
+	return known{
+		name: name, form: fmt.Sprintf("%d to %d", least, most), min: 1, max: 1,
+		check: func(c *converter, s *Statement) { c.integer(s, name, s.Arguments()[0], least, most) },
+	}
+}
+
+// delay is a decimal number of seconds, which may be 0 or not.
+func delay(name string, zero bool) known {
+	return known{name: name, form: "SECONDS", min: 1, max: 1, check: func(c *converter, s *Statement) {
+		if value, ok := c.decimal(s, name, s.Arguments()[0]); ok && value == 0 && !zero {
+			c.fail(s.Position, "%s is 0", name)
+		}
+	}}
+}
+
+// onOff is [on|off].
+func onOff(name string) known {
+	return known{name: name, form: "[on|off]", max: 1, check: func(c *converter, s *Statement) { c.flag(s, false) }}
+}
+
+// oneOf is one of some words.
+func oneOf(name string, choices ...string) known {
+	var chosen uint8
+	return known{name: name, form: join1(choices), min: 1, max: 1, check: func(c *converter, s *Statement) {
+		choose(c, s, &chosen, choices...)
+	}}
+}
+
+func join1(choices []string) string {
+	form := ""
+	for i, choice := range choices {
+		if i > 0 {
+			form += "|"
+		}
+		form += choice
+	}
+	return form
+}
+
+// lines is a block whose lines are no keywords.
+func lines(name, form string) known {
+	row := known{name: name, form: form, block: true, check: func(c *converter, s *Statement) { c.lines(s.Block) }}
+	if form != "" {
+		row.min, row.max = 1, 1
+	}
+	return row
+}
+
+// nested is a block of keywords. min and max words stand before it.
+func nested(name, form string, least, most int, of *table[struct{}]) known {
+	return known{name: name, form: form, min: least, max: most, block: true, check: func(c *converter, s *Statement) {
+		of.apply(c, &struct{}{}, s.Block.Nodes)
+	}}
+}
+
+// as gives a row further names.
+func as(row known, names ...string) []known {
+	rows := []known{row}
+	for _, name := range names {
+		row.name = name
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// deprecated is a row that keepalived warns of.
+func deprecated(row known, instead string) known {
+	check := row.check
+	row.check = func(c *converter, s *Statement) {
+		c.warnWithHint(s.Position, "write "+instead, "%s is an old name", row.name)
+		if check != nil {
+			check(c, s)
+		}
+	}
+	return row
+}

@@ -1,0 +1,175 @@
+package config
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxServerWeight is IPVS_WEIGHT_LIMIT in keepalived's check/ipvswrapper.h.
+const maxServerWeight = 65535
+
+// schedulers are the kernel's (net/netfilter/ipvs).
+var schedulers = []string{
+	"rr", "wrr", "lc", "wlc", "lblc", "sh", "mh", "dh", "fo", "ovf", "lblcr", "sed", "nq", "twos",
+}
+
+// virtualServerKnown is the table of virtual_server.
+var virtualServerKnown = table[struct{}]{where: "virtual_server", known: slices.Concat([]known{
+	oneOf("ip_family", "inet", "inet6"),
+	whole("retry", 1, math.MaxUint32),
+	delay("delay_before_retry", true), delay("warmup", true), delay("connect_timeout", false), delay("delay_loop", false),
+	bare("inhibit_on_failure"),
+	bare("hashed"), bare("ops"), bare("flag-1"), bare("flag-2"), bare("flag-3"),
+	bare("sh-port"), bare("sh-fallback"), bare("mh-port"), bare("mh-fallback"),
+	text("persistence_engine", "NAME"),
+	{name: "persistence_timeout", form: "[SECONDS]", max: 1, check: func(c *converter, s *Statement) {
+		if words := s.Arguments(); len(words) > 0 {
+			c.integer(s, s.Keyword(), words[0], 1, 86400*31)
+		}
+	}},
+	text("persistence_granularity", "NETMASK"),
+	{name: "protocol", form: "TCP|UDP|SCTP", min: 1, max: 1, check: func(c *converter, s *Statement) {
+		if word := s.Arguments()[0]; !slices.Contains([]string{"TCP", "UDP", "SCTP"}, strings.ToUpper(word)) {
+			c.failWithHint(s.Position, "it may be TCP, UDP or SCTP", "unknown protocol %q", word)
+		}
+	}},
+	bare("ha_suspend"), onOff("smtp_alert"), text("virtualhost", "NAME"), text("snmp_name", "NAME"),
+	bare("alpha"), bare("omega"),
+	words("quorum_up", "SCRIPT [USER [GROUP]]", 1), words("quorum_down", "SCRIPT [USER [GROUP]]", 1),
+	whole("quorum", 1, math.MaxUint32), whole("hysteresis", 0, math.MaxUint32), whole("weight", 1, maxServerWeight),
+	{name: "sorry_server", form: "ADDRESS [PORT]", min: 1, max: 2, check: checkServer},
+	bare("sorry_server_inhibit"),
+	forwarding("sorry_server_lvs_method"),
+	nested("real_server", "ADDRESS [PORT]", 1, 2, &realServerKnown),
+},
+	as(oneOf("lb_algo", schedulers...), "lvs_sched"),
+	as(forwarding("lb_kind"), "lvs_method"),
+)}
+
+func checkServer(c *converter, s *Statement) { c.serverAddress(s, s.Arguments()) }
+
+// forwarding is the row of a forwarding method.
+func forwarding(name string) known {
+	return known{
+		name: name, form: "NAT|DR|TUN [type ipip|gue|gre] [port PORT] [nocsum|csum|remcsum]",
+		min: 1, max: math.MaxInt, check: checkForwarding,
+	}
+}
+
+func checkForwarding(c *converter, s *Statement) {
+	words := s.Arguments()
+	if !slices.Contains([]string{"NAT", "DR", "TUN"}, words[0]) {
+		c.failWithHint(s.Position, "it may be NAT, DR or TUN", "unknown %s %q", s.Keyword(), words[0])
+		return
+	}
+	gue, port := false, false
+	for words = words[1:]; len(words) > 0; words = words[1:] {
+		switch option := words[0]; option {
+		case "nocsum", "csum", "remcsum":
+			continue
+		case "type", "port":
+			if len(words) < 2 {
+				c.fail(s.Position, "%s lacks its value", option)
+				return
+			}
+			words = words[1:]
+			if option == "port" {
+				_, port = c.integer(s, option, words[0], 1, math.MaxUint16)
+			} else if !slices.Contains([]string{"ipip", "gue", "gre"}, words[0]) {
+				c.failWithHint(s.Position, "it may be ipip, gue or gre", "unknown tunnel type %q", words[0])
+			} else {
+				gue = words[0] == "gue"
+			}
+		default:
+			c.fail(s.Position, "unexpected %q after %s", option, s.Keyword())
+			return
+		}
+	}
+	if gue != port {
+		c.fail(s.Position, "%s: a port belongs to tunnels of type gue, and they need it", s.Keyword())
+	}
+}
+
+// realServerKnown is the table of real_server.
+var realServerKnown = table[struct{}]{where: "real_server", known: slices.Concat([]known{
+	whole("weight", 0, maxServerWeight),
+	forwarding("lvs_method"),
+	whole("uthreshold", 0, math.MaxUint32), whole("lthreshold", 0, math.MaxUint32),
+	onOff("inhibit_on_failure"),
+	words("notify_up", "SCRIPT [USER [GROUP]]", 1), words("notify_down", "SCRIPT [USER [GROUP]]", 1),
+	onOff("alpha"), whole("retry", 1, math.MaxUint32),
+	delay("delay_before_retry", true), delay("warmup", true), delay("connect_timeout", false), delay("delay_loop", false),
+	onOff("smtp_alert"), text("virtualhost", "NAME"), text("snmp_name", "NAME"),
+	checker("TCP_CHECK", true),
+	checker("PING_CHECK", true),
+	checker("UDP_CHECK", true, words("payload", "HEX", 1), words("require_reply", "[HEX]", 0),
+		whole("min_reply_length", 0, math.MaxUint16), whole("max_reply_length", 0, math.MaxUint16)),
+	checker("SMTP_CHECK", true, text("helo_name", "NAME"), smtpHost),
+	checker("DNS_CHECK", true, oneOf("type", "A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"), text("name", "NAME")),
+	checker("MISC_CHECK", false, words("misc_path", "SCRIPT", 1), whole("misc_timeout", 1, maxSeconds), bare("misc_dynamic"),
+		words("user", "USER [GROUP]", 1)),
+	checker("FILE_CHECK", false, text("track_file", "NAME"), words("weight", "N [reverse]", 1)),
+	checker("BFD_CHECK", false, text("name", "NAME")),
+},
+	as(checker("HTTP_GET", true, httpKnown...), "SSL_GET"),
+)}
+
+// checker is the row of one, with the keywords that all of them have and,
+// if it makes connections, those of a connection.
+func checker(name string, connects bool, own ...known) known {
+	rows := slices.Concat(own, checkerKnown)
+	if connects {
+		rows = slices.Concat(rows, connectionKnown)
+	}
+	return nested(name, "", 0, 0, &table[struct{}]{where: name, known: rows})
+}
+
+var checkerKnown = []known{
+	whole("retry", 0, math.MaxUint32), delay("delay_before_retry", true), delay("warmup", true),
+	delay("delay_loop", false), onOff("alpha"), onOff("log_all_failures"),
+}
+
+var connectionKnown = []known{
+	{name: "connect_ip", form: "ADDRESS", min: 1, max: 1, check: checkServer},
+	whole("connect_port", 1, math.MaxUint16),
+	{name: "bindto", form: "ADDRESS", min: 1, max: 1, check: checkServer},
+	whole("bind_port", 1, math.MaxUint16), text("bind_if", "NAME"), delay("connect_timeout", false),
+	whole("fwmark", 0, math.MaxUint32),
+}
+
+var smtpHost = nested("host", "", 0, 0, &table[struct{}]{where: "host", known: connectionKnown})
+
+var httpKnown = []known{
+	deprecated(whole("nb_get_retry", 0, math.MaxUint32), "retry"),
+	text("virtualhost", "NAME"), oneOf("http_protocol", "1.0", "1.1", "1.0C", "1.0c"),
+	onOff("enable_sni"), onOff("fast_recovery"),
+	nested("url", "", 0, 0, &table[struct{}]{where: "url", known: []known{
+		text("path", "PATH"), text("virtualhost", "NAME"),
+		{name: "digest", form: "MD5", min: 1, max: 1, check: func(c *converter, s *Statement) {
+			if word := s.Arguments()[0]; len(word) != 32 || strings.Trim(word, "0123456789abcdefABCDEF") != "" {
+				c.fail(s.Position, "digest %q is not 32 hexadecimal digits", word)
+			}
+		}},
+		{name: "status_code", form: "CODE[-CODE] ...", min: 1, max: math.MaxInt, check: checkStatusCodes},
+		words("regex", "REGEX", 1), bare("regex_no_match"), words("regex_options", "OPTION ...", 1),
+		whole("regex_min_offset", 0, math.MaxUint32), whole("regex_max_offset", 0, math.MaxUint32),
+		words("regex_stack", "START MOST", 2),
+	}}),
+}
+
+// checkStatusCodes reads codes and ranges of codes of HTTP, from 100 to 599.
+func checkStatusCodes(c *converter, s *Statement) {
+	for _, word := range s.Arguments() {
+		low, high, isRange := strings.Cut(word, "-")
+		if !isRange {
+			high = low
+		}
+		least, err := strconv.Atoi(low)
+		most, err2 := strconv.Atoi(high)
+		if err != nil || err2 != nil || least < 100 || most > 599 || least > most {
+			c.failWithHint(s.Position, "it may be 100 to 599, or a range of them", "status_code %q is none", word)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package config
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// knownRoot are the keywords of the top level that have no effect here yet.
+var knownRoot = []known{
+	nested("virtual_server", "ADDRESS [PORT] | fwmark MARK | group NAME", 1, 2, &virtualServerKnown),
+	lines("virtual_server_group", "NAME"),
+	nested("SSL", "", 0, 0, &sslKnown),
+	nested("garp_group", "", 0, 0, &garpGroupKnown),
+	lines("static_ipaddress", ""),
+	lines("static_routes", ""),
+	lines("static_rules", ""),
+	nested("track_group", "NAME", 1, 1, &trackGroupKnown),
+	lines("linkbeat_interfaces", ""),
+	bare("linkbeat_use_polling"),
+	lines("interface_up_down_delays", ""),
+	{
+		name: "net_namespace", form: "NAME", min: 1, max: 1,
+		refused: "vipd would set addresses outside of it; start it there: ip netns exec NAME vipd",
+	},
+	text("net_namespace_ipvs", "NAME"),
+	bare("namespace_with_ipsets"),
+	text("instance", "NAME"),
+	bare("use_pid_dir"),
+	whole("child_wait_time", 0, math.MaxUint32),
+}
+
+var sslKnown = table[struct{}]{where: "SSL", known: []known{
+	text("password", "PASSWORD"), text("ca", "FILE"), text("certificate", "FILE"), text("key", "FILE"),
+}}
+
+var garpGroupKnown = table[struct{}]{where: "garp_group", known: []known{
+	delay("garp_interval", false), delay("gna_interval", false), text("interface", "NAME"), lines("interfaces", ""),
+}}
+
+var trackGroupKnown = table[struct{}]{where: "track_group", known: []known{lines("group", "")}}
+
+// knownGlobal are those of global_defs.
+var knownGlobal = slices.Concat([]known{
+	bare("process_names"),
+	{name: "process_name", form: "[NAME]", max: 1},
+	{name: "vrrp_process_name", form: "[NAME]", max: 1},
+	{name: "checker_process_name", form: "[NAME]", max: 1},
+	deprecated(known{name: "lvs_process_name", form: "[NAME]", max: 1}, "checker_process_name"),
+	{name: "bfd_process_name", form: "[NAME]", max: 1},
+
+	lines("notification_email", ""),
+	text("notification_email_from", "ADDRESS"),
+	{name: "smtp_server", form: "HOST [PORT]", min: 1, max: 2, check: func(c *converter, s *Statement) {
+		if words := s.Arguments(); len(words) > 1 {
+			c.integer(s, "port", words[1], 1, math.MaxUint16)
+		}
+	}},
+	text("smtp_helo_name", "NAME"),
+	whole("smtp_connect_timeout", 0, maxSeconds),
+	onOff("smtp_alert"), onOff("smtp_alert_vrrp"), onOff("smtp_alert_checker"),
+	bare("no_email_faults"), bare("no_checker_emails"), onOff("checker_log_all_failures"),
+
+	words("startup_script", "SCRIPT [USER [GROUP]]", 1),
+	whole("startup_script_timeout", 1, 1000),
+	words("shutdown_script", "SCRIPT [USER [GROUP]]", 1),
+	whole("shutdown_script_timeout", 1, 1000),
+	text("notify_fifo", "PATH"), words("notify_fifo_script", "SCRIPT [USER [GROUP]]", 1),
+	text("vrrp_notify_fifo", "PATH"), words("vrrp_notify_fifo_script", "SCRIPT [USER [GROUP]]", 1),
+	text("lvs_notify_fifo", "PATH"), words("lvs_notify_fifo_script", "SCRIPT [USER [GROUP]]", 1),
+	onOff("vrrp_notify_priority_changes"), onOff("fifo_write_vrrp_states_on_reload"),
+	onOff("rs_init_notifies"),
+
+	whole("max_auto_priority", -1, 99),
+	whole("min_auto_priority_delay", 1, 10000000),
+	text("default_interface", "NAME"),
+	{name: "dynamic_interfaces", form: "[allow_if_changes]", max: 1, check: func(c *converter, s *Statement) {
+		if words := s.Arguments(); len(words) > 0 && words[0] != "allow_if_changes" {
+			c.fail(s.Position, "unexpected %q after dynamic_interfaces", words[0])
+		}
+	}},
+	bare("disable_local_igmp"),
+	{name: "lvs_timeouts", form: "[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]", min: 2, max: 6, check: checkTimeouts},
+	bare("lvs_flush"),
+	words("lvs_sync_daemon", "INTERFACE [INSTANCE] [OPTION ...]", 1),
+	{name: "vrrp_iptables", form: "[CHAIN_IN [CHAIN_OUT]]", max: 2},
+	{name: "nftables", form: "[TABLE]", max: 1},
+	whole("nftables_priority", math.MinInt32, math.MaxInt32), bare("nftables_ifindex"), bare("nftables_counters"),
+	{name: "nftables_ipvs", form: "[TABLE]", max: 1},
+	whole("nftables_ipvs_priority", math.MinInt32, math.MaxInt32),
+	whole("nftables_ipvs_start_fwmark", 1, math.MaxUint32),
+
+	whole("checker_priority", -20, 19), bare("checker_no_swap"), whole("checker_rt_priority", 1, 99),
+	words("vrrp_cpu_affinity", "CPU ...", 1), words("checker_cpu_affinity", "CPU ...", 1), words("bfd_cpu_affinity", "CPU ...", 1),
+	{name: "snmp_socket", form: "[ADDRESS]", max: 1},
+	bare("enable_snmp_vrrp"), bare("enable_snmp_checker"), bare("enable_snmp_rfc"), bare("enable_snmp_rfcv2"),
+	bare("enable_snmp_rfcv3"), bare("enable_traps"), bare("enable_snmp_keepalived"),
+	bare("enable_dbus"), text("dbus_service_name", "NAME"),
+	words("vrrp_rx_bufs_policy", "MTU|ADVERT|SIZE", 1),
+	whole("vrrp_rx_bufs_multiplier", 1, math.MaxUint32),
+	bare("log_unknown_vrids"),
+	text("vmac_prefix", "PREFIX"), text("vmac_addr_prefix", "PREFIX"),
+	words("umask", "BITS", 1),
+	whole("random_seed", 0, math.MaxUint32),
+	{name: "reload_check_config", form: "[LOGFILE]", max: 1},
+	text("reload_time_file", "PATH"), bare("reload_repeat"), text("reload_file", "PATH"),
+	text("config_save_dir", "PATH"), text("tmp_config_directory", "PATH"), bare("data_use_instance"),
+
+	// keepalived 2.3 and 2.4 have these.
+	delay("vrrp_delay_after_boot", true), onOff("vrrp_owner_ignore_adverts"), bare("use_symlink_paths"),
+	bare("set_supplementary_groups"), whole("snmp_vs_stats_update_interval", 0, math.MaxUint32),
+	whole("snmp_rs_stats_update_interval", 0, math.MaxUint32), text("dbus_no_interface_name", "NAME"),
+	whole("json_version", 1, 2), text("iproute_usr_dir", "PATH"), text("iproute_etc_dir", "PATH"),
+	text("state_dump_file", "PATH"), text("stats_dump_file", "PATH"), text("json_dump_file", "PATH"),
+},
+	as(known{name: "vrrp_garp_extra_if", form: "[all] [SECONDS]", max: 2}, "vrrp_vmac_garp_intvl"),
+	as(known{name: "lvs_flush_on_stop", form: "[vs]", max: 1}, "lvs_flush_onstop"),
+	as(whole("checker_rlimit_rttime", 1, math.MaxUint32), "checker_rlimit_rtime", "vrrp_rlimit_rtime", "bfd_rlimit_rtime"),
+	as(whole("vrrp_netlink_cmd_rcv_bufs", 1, math.MaxUint32),
+		"vrrp_netlink_monitor_rcv_bufs", "process_monitor_rcv_bufs", "lvs_netlink_cmd_rcv_bufs", "lvs_netlink_monitor_rcv_bufs"),
+	as(onOff("vrrp_netlink_cmd_rcv_bufs_force"), "vrrp_netlink_monitor_rcv_bufs_force", "process_monitor_rcv_bufs_force",
+		"lvs_netlink_cmd_rcv_bufs_force", "lvs_netlink_monitor_rcv_bufs_force"),
+)
+
+// checkTimeouts reads pairs of a protocol and whole seconds, at most 31 days
+// (IP_VS_TIMEOUT_MAX in net/netfilter/ipvs/ip_vs_ctl.c).
+func checkTimeouts(c *converter, s *Statement) {
+	const most = 86400 * 31
+	for pair := range slices.Chunk(s.Arguments(), 2) {
+		switch {
+		case !slices.Contains([]string{"tcp", "tcpfin", "udp"}, pair[0]):
+			c.fail(s.Position, "unknown timeout %q; it may be tcp, tcpfin or udp", pair[0])
+		case len(pair) == 1:
+			c.fail(s.Position, "%s lacks its value", pair[0])
+		default:
+			c.integer(s, pair[0], pair[1], 1, most)
+		}
+	}
+}
+
+// knownInstance are those of vrrp_instance.
+var knownInstance = slices.Concat([]known{
+	{
+		name:    "use_vmac_addr",
+		refused: "the addresses would answer with another MAC address than the other routers'",
+	},
+	{name: "use_ipvlan", form: "[ADDRESS] [NAME] [MODE]", max: 3},
+	{name: "vrf", form: "NAME", min: 1, max: 1, refused: "the router would advertise outside of it"},
+	lines("virtual_routes", ""), lines("virtual_rules", ""),
+	words("notify", "SCRIPT [USER [GROUP]]", 1), words("notify_master", "SCRIPT [USER [GROUP]]", 1),
+	words("notify_backup", "SCRIPT [USER [GROUP]]", 1), words("notify_fault", "SCRIPT [USER [GROUP]]", 1),
+	words("notify_stop", "SCRIPT [USER [GROUP]]", 1), words("notify_deleted", "SCRIPT [USER [GROUP]]", 1),
+	words("notify_master_rx_lower_pri", "SCRIPT [USER [GROUP]]", 1),
+	onOff("notify_priority_changes"), onOff("smtp_alert"),
+	whole("kernel_rx_buf_size", 1, math.MaxUint32), bare("linkbeat_use_polling"),
+	deprecated(text("lvs_sync_daemon_interface", "NAME"), "lvs_sync_daemon in global_defs"),
+
+	// keepalived 2.3 and 2.4 have these.
+	onOff("owner_ignore_adverts"), bare("no_virtual_ipaddress"), words("timer_expired_backup", "", 0),
+	words("thread_timer_expired", "", 0),
+},
+	as(known{name: "garp_extra_if", form: "[all] [SECONDS]", max: 2}, "vmac_garp_intvl"),
+)
+
+// knownGroup are those of vrrp_sync_group.
+var knownGroup = []known{
+	words("notify", "SCRIPT [USER [GROUP]]", 1), words("notify_master", "SCRIPT [USER [GROUP]]", 1),
+	words("notify_backup", "SCRIPT [USER [GROUP]]", 1), words("notify_fault", "SCRIPT [USER [GROUP]]", 1),
+	words("notify_stop", "SCRIPT [USER [GROUP]]", 1), onOff("notify_priority_changes"), onOff("smtp_alert"),
+}
+
+// serverAddress reads the address and the port of a server. A port of zeroes
+// is none.
+func (c *converter) serverAddress(s *Statement, words []string) (netip.AddrPort, bool) {
+	address, err := netip.ParseAddr(words[0])
+	if err != nil {
+		c.fail(s.Position, "%s: %q is not an address", s.Keyword(), words[0])
+		return netip.AddrPort{}, false
+	}
+	port := 0
+	if len(words) > 1 && strings.Trim(words[1], "0") != "" {
+		if port, err = strconv.Atoi(words[1]); err != nil || port < 1 || port > math.MaxUint16 {
+			c.failWithHint(s.Position, "it may be 1 to 65535", "%s: %q is not a port", s.Keyword(), words[1])
+			return netip.AddrPort{}, false
+		}
+	}
+	return netip.AddrPortFrom(address, uint16(port)), true
+}
