@@ -29,6 +29,7 @@ import (
 type runFlags struct {
 	subjects []string
 	seed     uint64
+	runs     int
 	out      string
 	format   string
 	parallel int
@@ -64,6 +65,7 @@ func newRun() *cobra.Command {
 	flags := command.Flags()
 	flags.StringSliceVar(&f.subjects, "subject", nil, "daemons under test (default those that the scenario names)")
 	flags.Uint64Var(&f.seed, "seed", 0, "what is drawn is drawn from it (default random)")
+	flags.IntVar(&f.runs, "runs", 1, "trials for each scenario and subject")
 	flags.StringVar(&f.out, "out", "", "directory of the run (default runs/DATE-TIME)")
 	flags.StringVar(&f.format, "format", formatText, "result on standard output: text or json")
 	flags.IntVar(&f.parallel, "parallel", live.DefaultParallel(), "trials at the same time")
@@ -100,6 +102,7 @@ type sceneTrial struct {
 	Name      string            `json:"name"` // its directory
 	Scenario  string            `json:"scenario"`
 	Subject   string            `json:"subject"`
+	Run       int               `json:"run,omitempty"` // of several, from 1
 	Error     string            `json:"error,omitempty"`
 	Judgement history.Judgement `json:"judgement"`
 	plan      live.ScenePlan
@@ -108,11 +111,21 @@ type sceneTrial struct {
 	err       error
 }
 
+// who is the subject, and which of several runs it is.
+func (t *sceneTrial) who() string {
+	if t.Run == 0 {
+		return t.Subject
+	}
+	return fmt.Sprintf("%s, run %d", t.Subject, t.Run)
+}
+
 // trials checks everything that the user gave before anything is built.
 func (f *runFlags) trials(names []string) ([]*sceneTrial, error) {
 	switch {
 	case f.parallel < 1 || f.parallel > 100:
 		return nil, usage(fmt.Errorf("--parallel %d: from 1 to 100", f.parallel))
+	case f.runs < 1 || f.runs > 1000:
+		return nil, usage(fmt.Errorf("--runs %d: from 1 to 1000", f.runs))
 	case f.format != formatText && f.format != formatJSON:
 		return nil, usage(fmt.Errorf("--format %q: text or json", f.format))
 	case f.all:
@@ -146,20 +159,37 @@ func (f *runFlags) trials(names []string) ([]*sceneTrial, error) {
 			if _, asked := versions[subject]; !asked {
 				versions[subject] = programs.Version(subject)
 			}
-			t := &sceneTrial{Name: s.Name + "-" + subject, Scenario: s.Name, Subject: subject, version: versions[subject]}
-			t.plan = live.ScenePlan{Scene: s, Seed: f.seed, Stand: live.StandPlan{Spec: spec, Subject: subject, Programs: programs, Pcap: f.pcap}}
-			if err := t.plan.Validate(); errors.Is(err, live.ErrNotInstalled) {
+			plan := live.ScenePlan{Scene: s, Seed: f.seed, Stand: live.StandPlan{Spec: spec, Subject: subject, Programs: programs, Pcap: f.pcap}}
+			if err := plan.Validate(); errors.Is(err, live.ErrNotInstalled) {
 				return nil, couldNotRun(err)
 			} else if err != nil {
 				return nil, usage(fmt.Errorf("%s: %w", name, err))
 			}
-			if slices.ContainsFunc(all, func(other *sceneTrial) bool { return other.Name == t.Name }) {
+			repeated := f.repeat(sceneTrial{Scenario: s.Name, Subject: subject, plan: plan, version: versions[subject]})
+			if slices.ContainsFunc(all, func(other *sceneTrial) bool { return other.Name == repeated[0].Name }) {
 				return nil, usage(fmt.Errorf("there are two scenarios %s with %s", s.Name, subject))
 			}
-			all = append(all, t)
+			all = append(all, repeated...)
 		}
 	}
 	return all, nil
+}
+
+// repeat is the trial as often as asked for. Each but the first has a seed of its
+// own, counted from the run's.
+func (f *runFlags) repeat(t sceneTrial) []*sceneTrial {
+	all := make([]*sceneTrial, f.runs)
+	for n := range all {
+		one := t
+		one.Name = t.Scenario + "-" + t.Subject
+		if f.runs > 1 {
+			one.Run = n + 1
+			one.Name += fmt.Sprintf("-%d", one.Run)
+		}
+		one.plan.Seed += uint64(n)
+		all[n] = &one
+	}
+	return all
 }
 
 // sceneError shows what is wrong with a scenario file.
@@ -241,7 +271,7 @@ func recordScenes(trials []*sceneTrial, record []byte, directory string) error {
 	var cases []report.Case
 	for _, t := range trials {
 		cases = append(cases, report.Case{
-			Class: "takeover." + t.Scenario, Name: t.Subject, Length: t.length, Judgement: t.Judgement, Error: t.Error,
+			Class: "takeover." + t.Scenario, Name: t.who(), Length: t.length, Judgement: t.Judgement, Error: t.Error,
 			Output: t.plan.Scene.Summary,
 		})
 	}
@@ -297,11 +327,14 @@ func (f *runFlags) conclude(trials []*sceneTrial, record []byte, directory strin
 
 func printScenes(out io.Writer, trials []*sceneTrial) {
 	for _, t := range trials {
-		word := string(t.Judgement.Verdict)
+		word, who := string(t.Judgement.Verdict), t.who()
+		if t.version != "" {
+			who = strings.Replace(who, t.Subject, t.Subject+" "+t.version, 1)
+		}
 		if t.err != nil {
 			word = "not run"
 		}
-		fmt.Fprintf(out, "%-12s  %-34s  %s\n", word, t.Scenario, strings.TrimSpace(t.Subject+" "+t.version))
+		fmt.Fprintf(out, "%-12s  %-34s  %s\n", word, t.Scenario, who)
 		for _, finding := range t.Judgement.Findings {
 			fmt.Fprintf(out, "    %s: %s\n", finding.Check, finding.Text)
 		}

@@ -113,8 +113,30 @@ func (j *judge) failIn(w history.Window, name string, beyond time.Duration, even
 	if still := j.standstill(w, beyond); beyond > 0 && still >= beyond {
 		f.Verdict = history.Inconclusive
 		f.Text += fmt.Sprintf("; the machine stood still for %s", round(still))
+	} else if late := j.late(); (name == checkFailover || name == checkNone) && late > 0 && beyond > 0 && beyond <= j.course.Trial.Cluster.AdvertInterval {
+		f.Verdict = history.Inconclusive
+		f.Text += fmt.Sprintf("; the fault came %s after its place in the interval, for the machine stood still", round(late))
 	}
 	j.findings = append(j.findings, f)
+}
+
+// late is by how much the first fault missed its place in the Active's interval
+// because the machine stood still: one that comes after the next advertisement
+// leaves the Backups' timers an interval more. 0: it did not miss it.
+func (j *judge) late() time.Duration {
+	interval := j.course.Trial.Cluster.AdvertInterval
+	if len(j.Schedule) == 0 || j.Schedule[0].Phase == nil {
+		return 0
+	}
+	late := j.first.Body.Phase - time.Duration(float64(*j.Schedule[0].Phase)*float64(interval))
+	if late < 0 {
+		late += interval
+	}
+	before := history.Window{From: j.first.At - interval, To: j.first.At + interval}
+	if late > interval/2 || j.standstill(before, late) < late {
+		return 0
+	}
+	return late
 }
 
 // standstill is for how long the machine stood still in w, in all, by the delays
@@ -190,9 +212,16 @@ func (j *judge) failover() {
 		}
 		return
 	}
-	if e.By != Nobody {
-		j.fail(checkFailover, 0, []int{j.first.ID}, "nobody took over")
+	if e.By == Nobody {
+		return
 	}
+	// Where nobody preempts, who was slow at the start may not be Active.
+	if best := j.course.Trial.Cluster.Preferred().Name; len(before) == 1 && before[0] != best {
+		start := history.Window{To: j.window.From}
+		j.failIn(start, checkFailover, j.apart(before[0], best), []int{j.first.ID}, "nobody took over from %s, which had the address before the fault, and not %s", before[0], best)
+		return
+	}
+	j.fail(checkFailover, 0, []int{j.first.ID}, "nobody took over")
 }
 
 // around is when a standstill matters for what was in w: from the start of the

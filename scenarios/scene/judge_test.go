@@ -152,3 +152,60 @@ func TestKnown(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestJudgeOfAMissedPhase: a fault that was due right before an advertisement,
+// and came after it, leaves the Backups an interval more.
+func TestJudgeOfAMissedPhase(t *testing.T) {
+	phase := fault.Ratio(0.9)
+	s := scene.Scene{
+		Schedule: []scene.Step{{Phase: &phase}},
+		Expect:   scene.Expect{Failover: &scene.Failover{Within: fault.Duration(2500 * time.Millisecond)}},
+	}
+	for _, c := range []struct {
+		name  string
+		phase time.Duration
+		still time.Duration
+		want  history.Verdict
+	}{
+		{"in its place", 900 * time.Millisecond, 120 * time.Millisecond, history.Fail},
+		{"after the advertisement", 10 * time.Millisecond, 120 * time.Millisecond, history.Inconclusive},
+		{"after the advertisement, without a reason", 10 * time.Millisecond, 0, history.Fail},
+	} {
+		got := scene.Judge(s, "2.2.7", told(func(all *[]history.Event) {
+			for n, e := range *all {
+				if start, is := e.Body.(history.FaultStart); is {
+					start.Phase = c.phase
+					(*all)[n].Body = start
+				}
+			}
+			*all = append(*all, history.Event{At: 9900 * time.Millisecond, Body: history.Canary{DelayMax: c.still}})
+		}))
+		if got.Verdict != c.want {
+			t.Errorf("%s: %+v, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestJudgeOfTheWrongStart: where nobody preempts, another may have the address
+// before the fault, if the machine stood still at the start.
+func TestJudgeOfTheWrongStart(t *testing.T) {
+	s := scene.Scene{Expect: scene.Expect{Failover: &scene.Failover{By: "node2"}}}
+	for still, want := range map[time.Duration]history.Verdict{0: history.Fail, time.Second: history.Inconclusive} {
+		got := scene.Judge(s, "2.2.7", told(func(all *[]history.Event) {
+			for n, e := range *all {
+				switch body := e.Body.(type) {
+				case history.Address:
+					(*all)[n].Body = history.Note{Text: "no address"}
+				case history.Probe:
+					body.By = "node2"
+					(*all)[n].Body = body
+				}
+			}
+			*all = append(*all, history.Event{At: 4 * time.Second, Host: "node2", Body: history.Address{Interface: "eth0", Prefix: vip32, Present: true}},
+				announced(4*time.Second+time.Millisecond, "node2"), history.Event{At: 3 * time.Second, Body: history.Canary{DelayMax: still}})
+		}))
+		if len(got.Findings) == 0 || got.Findings[0].Verdict != want || !strings.HasPrefix(got.Findings[0].Text, "nobody took over from node2") {
+			t.Errorf("stood still for %s: %+v, want %s", still, got, want)
+		}
+	}
+}

@@ -125,8 +125,8 @@ func (t *sceneTrial) play(ctx context.Context, programs live.Programs, seed uint
 		bounded, cancel := context.WithTimeout(ctx, sceneBound)
 		events, err := live.PlayScene(bounded, plan, own, func(live.Progress) {})
 		cancel()
-		if err != nil {
-			return sceneOutcome{why: err}
+		if o.why = err; err != nil {
+			continue // it did not settle, or the like
 		}
 		if o.judgement = scene.Judge(plan.Scene, version, events); o.judgement.Verdict != history.Inconclusive {
 			break
