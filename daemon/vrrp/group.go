@@ -46,15 +46,19 @@ type MemberAction struct {
 	Action Action
 }
 
-// NewGroup makes a group of virtual routers that are in Initialize and in no
+// NewGroup makes a group of virtual routers that are in one state and in no
 // other group.
 func NewGroup(members ...*VirtualRouter) (*Group, error) {
 	if len(members) == 0 {
 		return nil, errors.New("group virtual routers: no members")
 	}
 	for i, r := range members {
-		if r.state != Initialize || r.held || !r.timers.startup.IsZero() || slices.Contains(members[:i], r) {
+		if r.held || !r.timers.startup.IsZero() || slices.Contains(members[:i], r) {
 			return nil, fmt.Errorf("group virtual routers: member %d (VRID %d) is in use", i, r.parameters.VRID)
+		}
+		if r.state != members[0].state {
+			return nil, fmt.Errorf("group virtual routers: member %d (VRID %d) is in %s, another in %s",
+				i, r.parameters.VRID, r.state, members[0].state)
 		}
 	}
 	for _, r := range members {
@@ -106,6 +110,18 @@ func (g *Group) Deadline() (time.Time, bool) {
 		}
 	}
 	return earliest, !earliest.IsZero()
+}
+
+// Dissolve lets the members go, each in its state and with its timers. One that
+// was ready has its deadline now. The group is not to be used any more.
+func (g *Group) Dissolve(now time.Time) {
+	for _, r := range g.members {
+		r.held = false
+		if r.ready != "" {
+			r.timers.activeDown, r.skewed, r.ready = now, r.ready, ""
+		}
+	}
+	g.members = nil
 }
 
 // Members are the virtual routers, in the order of their index.

@@ -36,7 +36,7 @@ func TestNewGroupSaysWhatIsWrong(t *testing.T) {
 		want    string
 	}{
 		"none":    {nil, "no members"},
-		"started": {[]*vrrp.VirtualRouter{free, started}, "member 1 (VRID 51) is in use"},
+		"started": {[]*vrrp.VirtualRouter{free, started}, "member 1 (VRID 51) is in Backup, another in Initialize"},
 		"grouped": {[]*vrrp.VirtualRouter{grouped}, "member 0 (VRID 51) is in use"},
 		"twice":   {[]*vrrp.VirtualRouter{free, free}, "member 1 (VRID 51) is in use"},
 	}
@@ -49,6 +49,32 @@ func TestNewGroupSaysWhatIsWrong(t *testing.T) {
 	}
 	if _, err := vrrp.NewGroup(free); err != nil {
 		t.Errorf("what was refused beside others is not free: %v", err)
+	}
+}
+
+// TestGroupOfRunningRouters groups two Backups, and lets them go: the one that
+// waited for the other takes over at once.
+func TestGroupOfRunningRouters(t *testing.T) {
+	lowest := parameters()
+	lowest.Priority = 1
+	high, low := mustNew(t, parameters()), mustNew(t, lowest)
+	now := beginning()
+	high.Step(now, vrrp.Startup{})
+	low.Step(now, vrrp.Startup{})
+	g, err := vrrp.NewGroup(high, low)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, _ = g.Deadline()
+	if actions := g.Step(now, 0, vrrp.TimerExpired{}); len(actions) > 0 || high.State() != vrrp.Backup {
+		t.Errorf("alone it went to %s: %v", high.State(), actions)
+	}
+	g.Dissolve(now)
+	if at, running := high.Deadline(); !running || !at.Equal(now) {
+		t.Errorf("its deadline is %s, want %s", at, now)
+	}
+	if high.Step(now, vrrp.TimerExpired{}); high.State() != vrrp.Active || low.State() != vrrp.Backup {
+		t.Errorf("they are in %s and %s", high.State(), low.State())
 	}
 }
 

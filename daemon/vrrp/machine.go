@@ -118,6 +118,8 @@ func (r *VirtualRouter) Step(now time.Time, event Event) []Action {
 		r.peerLost(now, e.Address)
 	case Resign:
 		r.resign(now, e.Reason, "")
+	case Reconfigured:
+		r.reconfigure(now, e.Parameters)
 	}
 	return r.done()
 }

@@ -163,6 +163,15 @@ func TestMachineKeepsItsContract(t *testing.T) {
 			"received": func(t *rapid.T) { step(drawReceived(t, router.Parameters())) },
 			"priority": func(t *rapid.T) { step(vrrp.PriorityChanged{Priority: rapid.Uint8().Draw(t, "priority")}) },
 			"resign":   func(t *rapid.T) { step(vrrp.Resign{Reason: rapid.SampledFrom([]string{"", "x"}).Draw(t, "reason")}) },
+			"reconfigured": func(t *rapid.T) {
+				p := drawParameters(t)
+				if own := router.Parameters(); router.Accepts(p) != nil {
+					p.Version, p.PrimaryAddress = own.Version, own.PrimaryAddress
+					p.AdvertisementInterval = drawInterval(t, p.Version)
+					p.VirtualAddresses, p.ExcludedAddresses = own.VirtualAddresses, nil
+				}
+				step(vrrp.Reconfigured{Parameters: p})
+			},
 			"peer": func(t *rapid.T) {
 				peers := []netip.Addr{router.CurrentActive(), {}, router.Parameters().PrimaryAddress.Next()}
 				step(vrrp.PeerLost{Address: rapid.SampledFrom(peers).Draw(t, "peer")})

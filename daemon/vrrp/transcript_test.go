@@ -33,6 +33,7 @@ import (
 //	cut N M [one_way]    N and M do not hear each other; or only M not N
 //	heal                 all hear all
 //	priority N P         PriorityChanged
+//	reconfigure name=N ...  Reconfigured, with parameters as of router
 //	lose N A             AddressLost
 //	peer_lost N M        PeerLost with the address of M
 //	advance D            let time pass
@@ -107,6 +108,17 @@ func (env *transcript) run(t *testing.T, d *datadriven.TestData) error {
 		var priority uint8
 		scan(t, d, 1, &priority)
 		return s.step(env.node(t, d, 0), vrrp.PriorityChanged{Priority: priority})
+	case "reconfigure":
+		n, err := scanRouter(t, d)
+		if err != nil {
+			return err
+		}
+		running := env.named(t, d, n.name)
+		if err := running.contract.router.Accepts(n.parameters); err != nil {
+			return err
+		}
+		running.parameters = n.parameters
+		return s.step(running, vrrp.Reconfigured{Parameters: n.parameters})
 	case "lose":
 		address := netip.MustParseAddr(d.CmdArgs[1].Key)
 		return s.step(env.node(t, d, 0), vrrp.AddressLost{Address: address})
@@ -140,6 +152,13 @@ func (env *transcript) addGroup(t *testing.T, d *datadriven.TestData) {
 
 // addRouter adds a router that is not started yet.
 func (env *transcript) addRouter(t *testing.T, d *datadriven.TestData) error {
+	n, err := scanRouter(t, d)
+	env.segment.nodes = append(env.segment.nodes, n)
+	return err
+}
+
+// scanRouter reads the parameters of a router.
+func scanRouter(t *testing.T, d *datadriven.TestData) (*node, error) {
 	n := &node{parameters: vrrp.Parameters{
 		Version:               vrrp.Version2,
 		VRID:                  51,
@@ -170,8 +189,7 @@ func (env *transcript) addRouter(t *testing.T, d *datadriven.TestData) error {
 	}
 	scanAddresses(t, d, p)
 	scanChoices(t, d, p)
-	env.segment.nodes = append(env.segment.nodes, n)
-	return scanDurations(t, d, p)
+	return n, scanDurations(t, d, p)
 }
 
 func scanAddresses(t *testing.T, d *datadriven.TestData, p *vrrp.Parameters) {
@@ -249,6 +267,10 @@ func (env *transcript) nodes(t *testing.T, d *datadriven.TestData) []*node {
 func (env *transcript) node(t *testing.T, d *datadriven.TestData, argument int) *node {
 	var name string
 	scan(t, d, argument, &name)
+	return env.named(t, d, name)
+}
+
+func (env *transcript) named(t *testing.T, d *datadriven.TestData, name string) *node {
 	for _, n := range env.segment.nodes {
 		if n.name == name {
 			return n

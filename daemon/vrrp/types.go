@@ -210,6 +210,14 @@ type (
 	// Active_Down_Timer of Active_Down_Interval. A no-op in other states. It
 	// serves an operator's hand-over and a sync group.
 	Resign struct{ Reason string }
+	// Reconfigured puts other parameters in force, if Accepts has no objection;
+	// else it is a no-op. The state stays. A Backup's timer moves by what
+	// Active_Down_Interval has changed; an Active advertises at once if its
+	// advertisements change, then removes and sets what differs in the lists
+	// of addresses. StartupDelay stays, and the priority in force, which is for
+	// PriorityChanged; except from and to that of an address owner: a Backup
+	// that becomes one takes over.
+	Reconfigured struct{ Parameters Parameters }
 )
 
 func (Startup) isEvent()         {}
@@ -220,6 +228,7 @@ func (PriorityChanged) isEvent() {}
 func (AddressLost) isEvent()     {}
 func (PeerLost) isEvent()        {}
 func (Resign) isEvent()          {}
+func (Reconfigured) isEvent()    {}
 
 // Action is what a virtual router wants done. The set is closed, and the
 // order of a list of actions is a contract: on the way to Active the
