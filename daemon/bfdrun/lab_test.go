@@ -139,7 +139,7 @@ func (l *lab) run(host int, neighbors ...Neighbor) *runner {
 			_ = namespace.Close()
 		}
 		if err == nil {
-			err = Run(ctx, neighbors, r.events, logger.With("host", host))
+			err = Run(ctx, neighbors, nil, r.events, logger.With("host", host))
 		}
 		r.done <- err
 	}()

@@ -213,7 +213,7 @@ func TestNeighborsAreChecked(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			n := good()
 			test.edit(n)
-			_, _, err := newNeighbors(n)
+			err := Check(n)
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}

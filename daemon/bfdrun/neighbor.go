@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"takeover/daemon/bfd"
@@ -37,7 +38,11 @@ type Neighbor struct {
 
 // neighbor is a session and what it needs.
 type neighbor struct {
-	name    string
+	name string
+	as   Neighbor // as configured
+
+	discriminator uint32
+
 	path    transport.BFDPath
 	leastIn uint8 // the least TTL received
 	session *bfd.Session
@@ -54,7 +59,7 @@ func newNeighbor(c Neighbor, discriminator uint32) (*neighbor, error) {
 	if c.Name == "" {
 		return nil, errors.New("BFD neighbor without a name")
 	}
-	n := &neighbor{name: c.Name, path: transport.BFDPath{
+	n := &neighbor{name: c.Name, as: c, discriminator: discriminator, path: transport.BFDPath{
 		Local:     c.Local.Unmap().WithZone(""),
 		Remote:    c.Remote.Unmap().WithZone(""),
 		Interface: c.Interface,
@@ -109,18 +114,26 @@ func (n *neighbor) clashes(other *neighbor) bool {
 		(n.path.Interface == other.path.Interface || n.path.Interface == "" || other.path.Interface == "")
 }
 
-// newNeighbors builds all sessions, by their discriminators.
-func newNeighbors(configured []Neighbor) ([]*neighbor, map[uint32]*neighbor, error) {
+// newNeighbors builds the sessions, by their discriminators. Those of former
+// that are configured in the same way are among them.
+func newNeighbors(configured []Neighbor, former []*neighbor) ([]*neighbor, map[uint32]*neighbor, error) {
 	byDiscriminator := make(map[uint32]*neighbor, len(configured))
+	for _, n := range former {
+		byDiscriminator[n.discriminator] = n
+	}
 	neighbors := make([]*neighbor, 0, len(configured))
 	for _, c := range configured {
-		discriminator := rand.Uint32()
-		for discriminator == 0 || byDiscriminator[discriminator] != nil {
-			discriminator = rand.Uint32()
-		}
-		n, err := newNeighbor(c, discriminator)
-		if err != nil {
-			return nil, nil, err
+		n := likeOf(c, former)
+		if n == nil {
+			discriminator := rand.Uint32()
+			for discriminator == 0 || byDiscriminator[discriminator] != nil {
+				discriminator = rand.Uint32()
+			}
+			var err error
+			if n, err = newNeighbor(c, discriminator); err != nil {
+				return nil, nil, err
+			}
+			byDiscriminator[discriminator] = n
 		}
 		for _, other := range neighbors {
 			if n.name == other.name {
@@ -130,8 +143,26 @@ func newNeighbors(configured []Neighbor) ([]*neighbor, map[uint32]*neighbor, err
 				return nil, nil, fmt.Errorf("BFD neighbors %s and %s are both at %s", other.name, n.name, n.path.Remote)
 			}
 		}
-		byDiscriminator[discriminator] = n
 		neighbors = append(neighbors, n)
 	}
+	for discriminator, n := range byDiscriminator {
+		if !slices.Contains(neighbors, n) {
+			delete(byDiscriminator, discriminator)
+		}
+	}
 	return neighbors, byDiscriminator, nil
+}
+
+// likeOf is the session that is configured in the same way, but for the
+// intervals, which may change; nil when none is.
+func likeOf(c Neighbor, among []*neighbor) *neighbor {
+	n := slices.IndexFunc(among, func(n *neighbor) bool {
+		as := n.as
+		as.DesiredMinTx, as.RequiredMinRx = c.DesiredMinTx, c.RequiredMinRx
+		return as == c
+	})
+	if n < 0 {
+		return nil
+	}
+	return among[n]
 }

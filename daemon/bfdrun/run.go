@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"takeover/daemon/bfd"
@@ -44,7 +46,13 @@ type Event struct {
 // All sessions are Down at first, which is no event. The receiver of events
 // may be slow: none is lost, and no session waits for it. 200 sessions are
 // what it is measured with.
-func Run(ctx context.Context, neighbors []Neighbor, events chan<- Event, logger *slog.Logger) error {
+//
+// The lists that come from changes, which may be nil, take the place of the
+// neighbors: the sessions of those that stay the same go on. A list that Check
+// does not pass is left.
+func Run(
+	ctx context.Context, neighbors []Neighbor, changes <-chan []Neighbor, events chan<- Event, logger *slog.Logger,
+) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	l, err := newLoop(neighbors, newOutbox(events), logger)
@@ -58,7 +66,7 @@ func Run(ctx context.Context, neighbors []Neighbor, events chan<- Event, logger 
 		defer restore()
 	}
 
-	var ended [2]chan struct{}
+	var ended [3]chan struct{}
 	for i := range ended {
 		ended[i] = make(chan struct{})
 	}
@@ -71,11 +79,16 @@ func Run(ctx context.Context, neighbors []Neighbor, events chan<- Event, logger 
 		defer close(ended[1])
 		l.out.run(ctx)
 	}()
+	go func() {
+		defer close(ended[2])
+		l.hear(ctx, changes)
+	}()
 	// Wake must not be called once the waiter is closed.
 	defer func() {
 		cancel()
-		<-ended[0]
-		<-ended[1]
+		for _, one := range ended {
+			<-one
+		}
 	}()
 	return l.run(ctx)
 }
@@ -93,6 +106,7 @@ type loop struct {
 	out             *outbox
 	buffer          []byte
 	refusals        [bfd.Refusals]tally
+	wanted          atomic.Pointer[[]Neighbor] // other neighbors than now; nil: the same
 }
 
 // receiver is the socket of one family and kind of hop.
@@ -103,7 +117,7 @@ type receiver struct {
 
 // newLoop opens what all sessions share.
 func newLoop(configured []Neighbor, out *outbox, logger *slog.Logger) (*loop, error) {
-	neighbors, byDiscriminator, err := newNeighbors(configured)
+	neighbors, byDiscriminator, err := newNeighbors(configured, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -113,43 +127,45 @@ func newLoop(configured []Neighbor, out *outbox, logger *slog.Logger) (*loop, er
 		byDiscriminator: byDiscriminator,
 		out:             out,
 		buffer:          make([]byte, 0, bfd.PacketBytes),
-		gather:          gatherMax,
 	}
-	for _, c := range configured {
-		l.gather = min(l.gather, c.DesiredMinTx/gatherPart, c.RequiredMinRx/gatherPart)
-	}
-	if err := l.open(); err != nil {
-		l.close()
+	if l.waiter, err = transport.NewWaiter(); err != nil {
 		return nil, err
 	}
-	for i, n := range neighbors {
-		n.place = i
-		l.queue = append(l.queue, n)
+	if err := l.arrange(); err != nil {
+		l.close()
+		return nil, err
 	}
 	return l, nil
 }
 
-// open opens the receivers that the neighbors need, and the waiter.
+// arrange has the receivers and the queue fit the neighbors.
+func (l *loop) arrange() error {
+	l.gather = gatherMax
+	l.queue = l.queue[:0]
+	for i, n := range l.neighbors {
+		l.gather = min(l.gather, n.as.DesiredMinTx/gatherPart, n.as.RequiredMinRx/gatherPart)
+		n.place = i
+		l.queue = append(l.queue, n)
+	}
+	heap.Init(&l.queue)
+	return l.open()
+}
+
+// open opens the receivers that the neighbors need and that are not open.
 func (l *loop) open() error {
-	type kind struct{ ipv6, multihop bool }
-	opened := make(map[kind]bool)
-	var sockets []*transport.BFDReceiver
 	for _, n := range l.neighbors {
-		k := kind{n.path.Remote.Is6(), n.path.Multihop}
-		if opened[k] {
+		isFor := func(r receiver) bool { return r.ipv6 == n.path.Remote.Is6() && r.multihop == n.path.Multihop }
+		if slices.ContainsFunc(l.receivers, isFor) {
 			continue
 		}
-		r, err := transport.ListenBFD(k.ipv6, k.multihop)
+		r, err := transport.ListenBFD(n.path.Remote.Is6(), n.path.Multihop)
 		if err != nil {
 			return err
 		}
-		opened[k] = true
-		l.receivers = append(l.receivers, receiver{r, k.ipv6, k.multihop})
-		sockets = append(sockets, r)
+		l.receivers = append(l.receivers, receiver{r, n.path.Remote.Is6(), n.path.Multihop})
+		l.waiter.Add(r)
 	}
-	var err error
-	l.waiter, err = transport.NewWaiter(sockets...)
-	return err
+	return nil
 }
 
 func (l *loop) close() {
@@ -179,6 +195,11 @@ func (l *loop) run(ctx context.Context) error {
 			return err
 		}
 		last = l.round()
+		if wanted := l.wanted.Swap(nil); wanted != nil {
+			if err := l.become(*wanted); err != nil {
+				return err
+			}
+		}
 	}
 	for _, n := range l.neighbors {
 		l.step(time.Now(), n, bfd.Shutdown{Reason: "stopping"})

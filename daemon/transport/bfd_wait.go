@@ -30,9 +30,14 @@ func NewWaiter(receivers ...*BFDReceiver) (*Waiter, error) {
 	}
 	w := &Waiter{wake: fd, polls: []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}}
 	for _, r := range receivers {
-		w.polls = append(w.polls, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN})
+		w.Add(r)
 	}
 	return w, nil
+}
+
+// Add has Wait return for another receiver's packets, too.
+func (w *Waiter) Add(r *BFDReceiver) {
+	w.polls = append(w.polls, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN})
 }
 
 // Wait returns at t, or for a zero t never; earlier when packets have arrived,
