@@ -23,6 +23,13 @@ func (a *agenda) note(u *unit) {
 	}
 }
 
+// forget takes out a unit that is no more.
+func (a *agenda) forget(u *unit) {
+	if u.queued != 0 {
+		heap.Remove(&a.queue, u.queued-1)
+	}
+}
+
 // first is the unit whose deadline is the earliest; nil when none has one.
 func (a *agenda) first() *unit {
 	if len(a.queue) == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"takeover/daemon/config"
 	"takeover/daemon/netif"
+	"takeover/daemon/vrrp"
 )
 
 // attachment is what the loop knows and holds of one named interface. The
@@ -16,7 +17,8 @@ type attachment struct {
 	link    netif.Link     // Index 0: there is no such interface
 	present []netip.Prefix // its addresses, in the kernel's order
 
-	announcer announcer // nil when not open
+	announcer announcer    // nil when not open
+	announced []netip.Addr // what it is prepared for
 	listeners []*listener
 	above     []*attachment // the virtual router MACs on it
 	vmac      *vmac         // how the interface is made; nil: it is not vipd's
@@ -52,6 +54,13 @@ func (v *virtual) address(lease time.Duration) netif.Address {
 		a.Preferred = preferred
 	}
 	return a
+}
+
+// isTakenOver reports whether another instance, which is Active, has the address
+// on the same interface by now: a reload gave it to it.
+func (v *virtual) isTakenOver() bool {
+	other := v.on.virtualAddress(v.prefix.Addr())
+	return other != nil && other != v && other.prefix == v.prefix && other.owner.state() == vrrp.Active
 }
 
 // fault is why no virtual router can run on the interface; empty when it can.
@@ -151,6 +160,14 @@ func (a *attachment) carry(v *virtual) {
 	}
 	a.carriedBy[v.prefix.Addr()] = v
 	a.addTracker(v.owner)
+}
+
+// uncarry forgets a virtual address that is not set here any more.
+func (a *attachment) uncarry(v *virtual) {
+	a.carried = slices.DeleteFunc(a.carried, func(other *virtual) bool { return other == v })
+	if address := v.prefix.Addr(); a.carriedBy[address] == v {
+		delete(a.carriedBy, address)
+	}
 }
 
 // close gives up the sockets, which belong to an interface that is gone or

@@ -64,6 +64,7 @@ type node struct {
 	loop    *loop
 	events  chan netif.Event
 	results chan track.Result
+	reloads chan Reload
 	cancel  context.CancelFunc
 	ended   chan struct{}
 
@@ -90,6 +91,7 @@ func (w *world) prepare(number int, c *config.Config) *node {
 		name:    fmt.Sprintf("n%d", number),
 		events:  make(chan netif.Event),
 		results: make(chan track.Result),
+		reloads: make(chan Reload),
 		ended:   make(chan struct{}),
 		asked:   NewInquiries(),
 		conns:   make(map[int]*fakeConn),
@@ -137,7 +139,9 @@ func (n *node) start() error {
 	n.cancel = cancel
 	go func() {
 		defer close(n.ended)
-		n.loop.run(ctx, inputs{events: n.events, results: n.results, questions: n.asked.asked()})
+		n.loop.run(ctx, inputs{
+			events: n.events, results: n.results, reloads: n.reloads, questions: n.asked.asked(),
+		})
 	}()
 	return nil
 }
@@ -218,6 +222,7 @@ func (n *node) set(batch []netif.Address) []error {
 	for _, a := range batch {
 		n.note("%s set %s on %d%s", n.name, a.Prefix, a.Index, forLease(a.Lifetime))
 		if !slices.ContainsFunc(n.present, isAt(a)) {
+			a.Ours = true
 			n.present = append(n.present, a)
 		}
 	}
@@ -251,7 +256,8 @@ func (n *node) renew(batch []netif.Address) []error {
 
 func (n *node) ensureVMAC(v netif.VMAC) (netif.Link, error) {
 	n.record("%s make %s with %s", n.name, v.Name, v.Hardware)
-	return netif.Link{Index: v.Parent + 100, Name: v.Name, Hardware: v.Hardware, Running: true, ARP: true}, nil
+	// VRID 7, which most tests have, has the hundredth.
+	return netif.Link{Index: v.Parent + 93 + int(v.Hardware[5]), Name: v.Name, Hardware: v.Hardware, Running: true, ARP: true}, nil
 }
 
 func (n *node) releaseVMAC(v netif.VMAC) error {
@@ -262,6 +268,12 @@ func (n *node) releaseVMAC(v netif.VMAC) error {
 func (n *node) askAnew(link netif.Link, neighbours []netip.Addr) error {
 	n.record("%s ask on %s for %v", n.name, link.Name, neighbours)
 	return nil
+}
+
+func (n *node) everything() (netif.Resynchronized, error) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	return n.tables(), nil
 }
 
 func (n *node) deny(addresses []netip.Addr) error {

@@ -35,6 +35,7 @@ func (s *guardedState) set(i guardedInstance) int {
 // its state, since the worker may die between setting one and telling so.
 type guardedInstance struct {
 	Name      string           `json:"name"`
+	Gone      bool             `json:"gone,omitempty"` // not in the configuration any more
 	Active    bool             `json:"active"`
 	Interval  time.Duration    `json:"interval_ns"` // between its advertisements
 	Farewells []guardedMessage `json:"farewells"`   // its advertisements of priority 0

@@ -84,17 +84,22 @@ func (l *loop) byIndex(index int) *attachment {
 // apply notes the tables. It judges nothing, but leaves what is gone.
 func (l *loop) apply(now time.Time, tables netif.Resynchronized) {
 	for _, a := range l.ordered {
-		i := slices.IndexFunc(tables.Links, func(link netif.Link) bool { return link.Name == a.name })
-		link := netif.Link{}
-		if i >= 0 {
-			link = tables.Links[i]
-		}
-		l.relink(now, a, link)
-		a.present = a.present[:0]
-		for _, address := range tables.Addresses {
-			if address.Index == link.Index {
-				a.addressSet(address.Prefix)
-			}
+		l.applyTo(now, a, tables)
+	}
+}
+
+// applyTo notes what the tables say of one interface.
+func (l *loop) applyTo(now time.Time, a *attachment, tables netif.Resynchronized) {
+	i := slices.IndexFunc(tables.Links, func(link netif.Link) bool { return link.Name == a.name })
+	link := netif.Link{}
+	if i >= 0 {
+		link = tables.Links[i]
+	}
+	l.relink(now, a, link)
+	a.present = a.present[:0]
+	for _, address := range tables.Addresses {
+		if address.Index == link.Index {
+			a.addressSet(address.Prefix)
 		}
 	}
 }
@@ -313,7 +318,7 @@ func (l *loop) open(now time.Time, a *attachment) error {
 		if err != nil {
 			return err
 		}
-		a.announcer = announcer
+		a.announcer, a.announced = announcer, a.addresses()
 	}
 	for _, s := range a.listeners {
 		if err := l.listen(now, s); err != nil {

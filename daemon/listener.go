@@ -31,6 +31,7 @@ type listener struct {
 	on     *attachment
 	conn   conn       // nil until there is a primary address
 	source netip.Addr // the primary address while conn is open
+	opened path       // as conn was opened
 
 	instances []*instance
 	byVRID    [256]*instance
@@ -83,11 +84,12 @@ func (l *loop) listen(now time.Time, s *listener) error {
 	case s.conn != nil:
 		return l.changeSource(now, s, primary)
 	}
-	c, err := l.network.listen(s.path(primary), func() { l.notify(s) })
+	p := s.path(primary)
+	c, err := l.network.listen(p, func() { l.notify(s) })
 	if err != nil {
 		return err
 	}
-	s.conn, s.source = c, primary
+	s.conn, s.source, s.opened = c, primary, p
 	return nil
 }
 

@@ -68,6 +68,8 @@ type loop struct {
 	// was; latest are the trackers' last results.
 	started, loaded time.Time
 	latest          map[string]latest
+	// supervise runs other trackers than before.
+	supervise func(trackers)
 	// unpublished are those of which the guardian does not know the latest.
 	unpublished []*instance
 }
@@ -79,6 +81,7 @@ type inputs struct {
 	bfd     <-chan bfdrun.Event
 	// questions are asked by others than the parts; see Inquiries.
 	questions <-chan question
+	reloads <-chan Reload
 }
 
 // newLoop builds the instances of c. Nothing is opened yet.
@@ -95,6 +98,7 @@ func newLoop(c *config.Config, logger *slog.Logger, n network, a alarm) (*loop, 
 		waitUntil:   transport.BusyWait,
 		attachments: make(map[string]*attachment),
 		wake:        make(chan struct{}, 1),
+		supervise:   func(trackers) {},
 	}
 	byName := make(map[string]*instance, len(c.Instances))
 	for n := range c.Instances {
@@ -344,6 +348,8 @@ func (l *loop) run(ctx context.Context, in inputs) {
 			l.bfdChanged(time.Now(), event)
 		case question := <-in.questions:
 			l.answer(time.Now(), question)
+		case r := <-in.reloads:
+			r.Done <- l.reload(time.Now(), r.Config)
 		}
 	}
 }

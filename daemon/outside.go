@@ -29,6 +29,8 @@ type network interface {
 	// askAnew has the neighbours asked for their hardware addresses as soon as
 	// one is sent to.
 	askAnew(link netif.Link, neighbours []netip.Addr) error
+	// everything are the interfaces and addresses of now.
+	everything() (netif.Resynchronized, error)
 	// deny has packets to the addresses dropped; none: no more.
 	deny(addresses []netip.Addr) error
 }
@@ -109,6 +111,8 @@ func (n kernelNetwork) askAnew(link netif.Link, neighbours []netip.Addr) error {
 }
 
 func (n kernelNetwork) deny(addresses []netip.Addr) error { return n.kernel.Deny(addresses) }
+
+func (n kernelNetwork) everything() (netif.Resynchronized, error) { return n.kernel.Everything() }
 
 // silent announces on an interface without neighbours, such as lo.
 type silent struct{}

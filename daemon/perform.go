@@ -224,7 +224,7 @@ func (l *loop) removeAll(now time.Time, i *instance, actions []vrrp.Action) (n i
 			break
 		}
 		n++
-		if v := i.virtual(remove.Address); v == nil || !v.native {
+		if v := i.virtual(remove.Address); v == nil || !v.native && !v.isTakenOver() {
 			batch = append(batch, i.addressOf(remove.Address))
 		}
 	}
@@ -291,10 +291,7 @@ func (l *loop) release(reason string) {
 		}
 	}
 	l.withholding = false
-	for _, w := range l.withheld {
-		l.pledge.Working()
-		l.perform(now, w.of, w.actions)
-	}
+	l.performWithheld(now)
 	for _, a := range l.ordered {
 		l.sumUp("", a.name, &a.refusals)
 		l.beLong()
@@ -326,6 +323,15 @@ func (l *loop) withhold(now time.Time, i *instance, actions []vrrp.Action) {
 	}
 	l.performNow(now, i, actions[:first])
 	l.withheld = append(l.withheld, withheld{of: i, actions: slices.Clone(actions[first:])})
+}
+
+// performWithheld performs what was withheld.
+func (l *loop) performWithheld(now time.Time) {
+	for _, w := range l.withheld {
+		l.pledge.Working()
+		l.perform(now, w.of, w.actions)
+	}
+	l.withheld = nil
 }
 
 // sumUp logs what was refused since the start.

@@ -49,6 +49,8 @@ type Options struct {
 	// Opened is called once all sockets are open, before any process is
 	// started. It may be nil; an error ends Run.
 	Opened func() error
+	// Reloads are configurations to go over to. It may be nil.
+	Reloads <-chan Reload
 	// Restarts is how often a guardian has started this worker anew.
 	Restarts int
 }
@@ -60,6 +62,9 @@ func Run(ctx context.Context, o Options) error {
 	debug.SetGCPercent(garbagePercent)
 	tracking, err := newTrackers(o.Config, o.Logger)
 	if err != nil {
+		return err
+	}
+	if err := tracking.prepare(); err != nil {
 		return err
 	}
 	// Between several processors Go hands work from thread to thread, which
@@ -132,8 +137,10 @@ func Run(ctx context.Context, o Options) error {
 		}
 		parts.Go(func() { k.run(partsCtx) })
 	}
-	in := tracking.run(partsCtx, &parts, o.Logger, fail)
-	in.events, in.questions = events, o.Inquiries.asked()
+	s := newSupervisor(partsCtx, &parts, o.Logger, fail)
+	s.supervise(tracking)
+	l.supervise = s.supervise
+	in := inputs{events: events, results: s.results, bfd: s.sessions, reloads: o.Reloads, questions: o.Inquiries.asked()}
 	shrinkLater()
 	if o.Ready != nil {
 		o.Ready()

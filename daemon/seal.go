@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/netip"
+	"reflect"
 	"time"
 
 	"takeover/daemon/config"
@@ -55,6 +56,15 @@ func trailerParameters(h *config.HMAC) (vrrp.TrailerParameters, error) {
 		p.Mode = vrrp.TrailerReceiveOnly
 	}
 	return p, nil
+}
+
+// isLike reports whether the other seals in the same way: then this one, which
+// knows the numbers that were sent and heard, stays.
+func (s *seal) isLike(other seal) bool {
+	if s.ah != nil && other.ah != nil {
+		return s.ah.Key == other.ah.Key
+	}
+	return s.ah == nil && other.ah == nil && reflect.DeepEqual(s.parameters, other.parameters)
 }
 
 // close seals what is sent at now.

@@ -131,9 +131,11 @@ type latest struct {
 	at     time.Time
 	detail string
 	number int
+	// isNumber says that it is a file's, which has a number.
+	isNumber bool
 }
 
-// noteLatest keeps a result for the status.
+// noteLatest keeps a result for the status, and for what tracks it later.
 func (l *loop) noteLatest(name string, result latest) {
 	if l.latest == nil {
 		l.latest = make(map[string]latest)

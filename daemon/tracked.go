@@ -18,6 +18,9 @@ type tracked struct {
 	name    string // scriptName's, interfaceName's, ...
 	failure string // what is said of it when it is down: "failed" or "down"
 	weight  track.Weight
+	// isLate says that it came to be tracked while the virtual router ran: it
+	// holds nothing up before it has returned.
+	isLate bool
 	// peer is the neighbor of a BFD session whose loss expires the timer;
 	// invalid of anything else.
 	peer netip.Addr
@@ -29,6 +32,8 @@ type tracked struct {
 func (t *tracked) fault() string {
 	switch {
 	case t.peer.IsValid() && t.weight.Value == 0:
+		return ""
+	case t.weight.Pending() && t.isLate:
 		return ""
 	case t.weight.Pending():
 		return t.name + " has not returned yet"
@@ -115,17 +120,13 @@ func (l *loop) checked(now time.Time, result track.Result) {
 	l.logger.Info(result.Kind.String()+" result", result.Kind.String(), result.Name, "up", result.Up,
 		"status", result.Status, "number", result.Number, "took", result.Took)
 	name := result.Kind.String() + " " + result.Name
-	l.noteLatest(name, latest{up: result.Up, at: now, detail: result.Status, number: result.Number})
+	last := latest{
+		up: result.Up, at: now, detail: result.Status, number: result.Number, isNumber: result.Kind == track.KindFile,
+	}
+	l.noteLatest(name, last)
 	l.resultEvent(name, result)
 	for _, i := range l.instances {
-		found := i.note(name, func(w *track.Weight) {
-			w.State = stateOf(result.Up)
-			if result.Kind == track.KindFile {
-				number := result.Number
-				w.Number = &number
-			}
-		})
-		if found {
+		if i.note(name, last.apply) {
 			l.judge(now, i)
 		}
 	}

@@ -2,10 +2,8 @@ package daemon
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 
 	"takeover/daemon/bfdrun"
 	"takeover/daemon/config"
@@ -33,41 +31,24 @@ func newTrackers(c *config.Config, logger *slog.Logger) (trackers, error) {
 		if !wanted[f.Name] {
 			continue
 		}
-		file := &track.File{Name: f.Name, Path: f.Path, Init: f.Init, Overwrite: f.Overwrite}
-		if err := file.Prepare(); err != nil {
-			return trackers{}, fmt.Errorf("%s: track_file %s: %w", f.Position, f.Name, err)
-		}
-		all.files = append(all.files, file)
+		all.files = append(all.files, &track.File{Name: f.Name, Path: f.Path, Init: f.Init, Overwrite: f.Overwrite})
 	}
-	return all, nil
+	return all, bfdrun.Check(all.neighbors)
+}
+
+// prepare writes the initial numbers of files, as a daemon does when it starts.
+func (t trackers) prepare() error {
+	for _, file := range t.files {
+		if err := file.Prepare(); err != nil {
+			return fmt.Errorf("track_file %s: %w", file.Name, err)
+		}
+	}
+	return nil
 }
 
 // isEmpty reports whether nothing is tracked.
 func (t trackers) isEmpty() bool {
 	return len(t.scripts)+len(t.processes)+len(t.files)+len(t.neighbors) == 0
-}
-
-// run starts them all. fail is called when one cannot go on.
-func (t trackers) run(ctx context.Context, parts *sync.WaitGroup, logger *slog.Logger, fail func(error)) inputs {
-	results := make(chan track.Result)
-	sessions := make(chan bfdrun.Event)
-	note := func(err error) { logger.Warn("tracking", "error", err) }
-	start := func(is bool, run func() error) {
-		if is {
-			parts.Go(func() {
-				if err := run(); err != nil {
-					fail(err)
-				}
-			})
-		}
-	}
-	for _, script := range t.scripts {
-		parts.Go(func() { script.Run(ctx, results) })
-	}
-	start(len(t.processes) > 0, func() error { return track.WatchProcesses(ctx, t.processes, results, note) })
-	start(len(t.files) > 0, func() error { return track.WatchFiles(ctx, t.files, results, note) })
-	start(len(t.neighbors) > 0, func() error { return bfdrun.Run(ctx, t.neighbors, sessions, logger) })
-	return inputs{results: results, bfd: sessions}
 }
 
 // trackedScripts are the scripts that instances track, ready to run. With

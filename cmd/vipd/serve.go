@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"log/slog"
@@ -31,11 +30,9 @@ type server struct {
 	dumper    dumper
 	// reloadConfig applies the configuration as it is now.
 	reloadConfig func(context.Context) error
+	reloads      <-chan daemon.Reload
 	reloading    sync.Mutex
 }
-
-// errNoReload is what a reload comes to.
-var errNoReload = errors.New("reload is not supported yet")
 
 // serve runs the daemon until it is told to end.
 func serve(o options, c *config.Config, report *report) error {
@@ -58,8 +55,9 @@ func serve(o options, c *config.Config, report *report) error {
 	defer pids.remove()
 	s := &server{
 		options: o, logger: logger, queue: queue, inquiries: daemon.NewInquiries(), events: control.NewHub(),
-		reloadConfig: func(context.Context) error { return errNoReload },
 	}
+	r := newReloader(o.file, c, logger)
+	s.reloadConfig, s.reloads = r.reload, r.requests
 	s.systemd = newNotifier(logger, s.inquiries)
 	s.dumper = newDumper(s.inquiries, bits)
 	err = s.run(c, report)
@@ -96,6 +94,7 @@ func (s *server) run(c *config.Config, report *report) error {
 		Guardian:   true,
 		NoWatchdog: s.options.noWatchdog,
 		Restarts:   restarts(),
+		Reloads:    s.reloads,
 		Inquiries:  s.inquiries,
 		Events:     s.events,
 		Opened:     func() error { return restrict(s.logger, needsOf(c)) },

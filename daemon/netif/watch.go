@@ -93,7 +93,7 @@ func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed
 		return false, err
 	}
 	defer s.close()
-	all, err := k.everything()
+	all, err := k.Everything()
 	if err != nil {
 		return false, err
 	}
@@ -112,7 +112,7 @@ func (k *Kernel) watchOnce(ctx context.Context, events chan<- Event) (subscribed
 			}
 			event, err := known.event(m)
 			if errors.Is(err, errRenamed) {
-				all, err = k.everything()
+				all, err = k.Everything()
 				known, event = knownFrom(all), all
 			}
 			if err != nil {
@@ -190,7 +190,8 @@ func (s *subscription) receive() ([]byte, error) {
 	return s.buffer[:n], nil
 }
 
-func (k *Kernel) everything() (Resynchronized, error) {
+// Everything is what is there now.
+func (k *Kernel) Everything() (Resynchronized, error) {
 	links, err := k.Links()
 	if err != nil {
 		return Resynchronized{}, err

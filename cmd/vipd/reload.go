@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"takeover/daemon"
+	"takeover/daemon/config"
+)
+
+// reloader has the running daemon go over to what its file says by now.
+type reloader struct {
+	file     string
+	needs    needs // of the configuration it has started with
+	logger   *slog.Logger
+	requests chan daemon.Reload
+}
+
+func newReloader(file string, started *config.Config, logger *slog.Logger) *reloader {
+	return &reloader{file: file, needs: needsOf(started), logger: logger, requests: make(chan daemon.Reload)}
+}
+
+// errNeedsMore says that the daemon has given up what the configuration needs.
+var errNeedsMore = errors.New("the first script needs capabilities that were given up at the start: restart vipd")
+
+// errEnding says that it is too late for another configuration.
+var errEnding = errors.New("the daemon is ending")
+
+// reload returns when the daemon has gone over to it, or why it has not: then
+// the former configuration goes on.
+func (r *reloader) reload(ctx context.Context) error {
+	c, err := config.Load(r.file)
+	if err != nil {
+		return err
+	}
+	if needsOf(c).scripts && !r.needs.scripts {
+		return errNeedsMore
+	}
+	for _, warning := range c.Warnings {
+		r.logger.Warn("configuration", "warning", warning)
+	}
+	done := make(chan error, 1)
+	select {
+	case r.requests <- daemon.Reload{Config: c, Done: done}:
+	case <-ctx.Done():
+		return errEnding
+	}
+	select {
+	case err = <-done:
+		return err
+	case <-ctx.Done():
+		return errEnding
+	}
+}
