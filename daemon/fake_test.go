@@ -457,18 +457,19 @@ func configured(priority uint8, changes ...func(*config.Config)) *config.Config 
 	return c
 }
 
-// advert is an advertisement of version 2 from that address.
-func advert(t *testing.T, source string, vrid, priority uint8) transport.Datagram {
+// advert is a stranger's advertisement of VRID 7.
+func advert(t *testing.T, priority uint8) transport.Datagram {
 	t.Helper()
+	source := netip.MustParseAddr("10.0.0.9")
 	a := vrrp.Advertisement{
-		Version: vrrp.Version2, VRID: vrid, Priority: priority, Interval: time.Second,
+		Version: vrrp.Version2, VRID: 7, Priority: priority, Interval: time.Second,
 		Addresses: []netip.Addr{netip.MustParsePrefix(vip).Addr()},
 	}
-	payload, err := vrrp.Encode(a, netip.MustParseAddr(source), transport.Group())
+	payload, err := vrrp.Encode(a, source, transport.Group())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return transport.Datagram{
-		Source: netip.MustParseAddr(source), Destination: transport.Group(), TTL: transport.TTL, Payload: payload,
+		Source: source, Destination: transport.Group(), TTL: transport.TTL, Payload: payload,
 	}
 }

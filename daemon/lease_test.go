@@ -123,7 +123,7 @@ func TestVanishedAddressIsNotPutBackByAYieldingActive(t *testing.T) {
 		n1 := w.add(1, configured(100))
 		pass(4 * time.Second)
 		n1.setPaused(time.Hour)
-		n1.deliver(nil, advert(t, "10.0.0.9", 7, 200))
+		n1.deliver(nil, advert(t, 200))
 		n1.mutex.Lock()
 		n1.present = n1.present[:1]
 		n1.mutex.Unlock()

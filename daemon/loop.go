@@ -81,7 +81,7 @@ type inputs struct {
 	bfd     <-chan bfdrun.Event
 	// questions are asked by others than the parts; see Inquiries.
 	questions <-chan question
-	reloads <-chan Reload
+	reloads   <-chan Reload
 }
 
 // newLoop builds the instances of c. Nothing is opened yet.

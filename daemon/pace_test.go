@@ -93,7 +93,7 @@ func TestWaitingAnnouncementsEndWithTheActive(t *testing.T) {
 		n1 := w.add(1, configured(150, paced, func(c *config.Config) { c.Instances[0].SkipCheckAddresses = true }))
 		pass(3550 * time.Millisecond)
 		w.take("")
-		n1.deliver(nil, advert(t, "10.0.0.9", 7, 200))
+		n1.deliver(nil, advert(t, 200))
 		pass(3 * time.Second)
 		want(t, "announcements", w.take("announce"), nil)
 	})

@@ -47,7 +47,7 @@ func TestStatusTellsWhoIsActive(t *testing.T) {
 func TestStatusCountsAndStartsAnew(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		n := w.add(1, configured(100))
-		d := advert(t, "10.0.0.9", 7, 0)
+		d := advert(t, 0)
 		n.deliver(nil, d)
 		d.TTL = 3
 		for range 2 {
@@ -116,7 +116,7 @@ func TestEventsTellWhatHappens(t *testing.T) {
 			t.Fatal(err)
 		}
 		pass(5 * time.Second)
-		n.deliver(nil, advert(t, "10.0.0.9", 7, 200))
+		n.deliver(nil, advert(t, 200))
 		pass(time.Second)
 		want(t, "events", heard(), []string{
 			"state VI Initialize Backup", "state VI Backup Active", "address VI 10.0.0.100/32 set",
@@ -163,7 +163,7 @@ func TestDumps(t *testing.T) {
 				n := w.add(1, c)
 				if d.HasArg("active") { // which is another router
 					pass(time.Second)
-					n.deliver(nil, advert(t, "10.0.0.9", 7, 200))
+					n.deliver(nil, advert(t, 200))
 					after = 2 * time.Second
 				}
 				pass(after)

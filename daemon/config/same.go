@@ -11,38 +11,33 @@ func Same[T any](a, b T) bool {
 var positionType = reflect.TypeFor[Position]()
 
 func same(a, b reflect.Value) bool {
-	switch {
-	case a.IsValid() != b.IsValid():
-		return false
-	case !a.IsValid() || a.Type() == positionType:
-		return true
+	if !a.IsValid() || !b.IsValid() {
+		return a.IsValid() == b.IsValid()
 	}
-	switch a.Kind() {
-	case reflect.Pointer:
-		if a.IsNil() || b.IsNil() {
-			return a.IsNil() == b.IsNil()
-		}
+	is := func(kind reflect.Kind) bool { return a.Kind() == kind }
+	switch {
+	case a.Type() == positionType:
+		return true
+	case is(reflect.Pointer) && (a.IsNil() || b.IsNil()):
+		return a.IsNil() == b.IsNil()
+	case is(reflect.Pointer):
 		return same(a.Elem(), b.Elem())
-	case reflect.Slice:
-		if a.Len() != b.Len() {
+	case is(reflect.Slice):
+		return sameParts(a.Len(), b.Len(), func(n int) bool { return same(a.Index(n), b.Index(n)) })
+	case is(reflect.Struct) && a.Type().PkgPath() == positionType.PkgPath():
+		return sameParts(a.NumField(), b.NumField(), func(n int) bool { return same(a.Field(n), b.Field(n)) })
+	}
+	return a.Interface() == b.Interface() // numbers, texts, addresses
+}
+
+func sameParts(a, b int, isSame func(n int) bool) bool {
+	if a != b {
+		return false
+	}
+	for n := range a {
+		if !isSame(n) {
 			return false
 		}
-		for n := range a.Len() {
-			if !same(a.Index(n), b.Index(n)) {
-				return false
-			}
-		}
-		return true
-	case reflect.Struct:
-		if a.Type().PkgPath() != positionType.PkgPath() {
-			return a.Interface() == b.Interface() // netip.Addr, netip.Prefix
-		}
-		for n := range a.NumField() {
-			if !same(a.Field(n), b.Field(n)) {
-				return false
-			}
-		}
-		return true
 	}
-	return a.Interface() == b.Interface()
+	return true
 }

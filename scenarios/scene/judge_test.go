@@ -193,12 +193,12 @@ func TestJudgeOfTheWrongStart(t *testing.T) {
 	for still, want := range map[time.Duration]history.Verdict{0: history.Fail, time.Second: history.Inconclusive} {
 		got := scene.Judge(s, "2.2.7", told(func(all *[]history.Event) {
 			for n, e := range *all {
-				switch body := e.Body.(type) {
-				case history.Address:
+				if _, is := e.Body.(history.Address); is {
 					(*all)[n].Body = history.Note{Text: "no address"}
-				case history.Probe:
-					body.By = "node2"
-					(*all)[n].Body = body
+				}
+				if probe, is := e.Body.(history.Probe); is {
+					probe.By = "node2"
+					(*all)[n].Body = probe
 				}
 			}
 			*all = append(*all, history.Event{At: 4 * time.Second, Host: "node2", Body: history.Address{Interface: "eth0", Prefix: vip32, Present: true}},
