@@ -13,6 +13,7 @@ import (
 // options are what the command line says.
 type options struct {
 	file       string
+	configID   string
 	pidFile    string
 	vrrpPID    string
 	bfdPID     string
@@ -74,7 +75,6 @@ var ignoredFlags = []ignored{
 	{"checkers_pid", "c", "FILE", "there are no health checkers yet"},
 	{"address-monitoring", "a", "", "vipd events tells of the virtual ones"},
 	{"all-config", "e", "", "a missing file is an error anyway"},
-	{"config-id", "i", "ID", "conditional configuration is not supported yet"},
 	{"snmp", "x", "", "there is no SNMP"},
 	{"snmp-agent-socket", "A", "FILE", "there is no SNMP"},
 	{"core-dump-pattern", "M", "[PATTERN]", "core_pattern belongs to the whole host; -m allows for core dumps"},
@@ -94,6 +94,7 @@ func flags(o *options) *pflag.FlagSet {
 	f.SortFlags = false
 	f.Usage = func() {}
 	f.StringVarP(&o.file, "use-file", "f", "/etc/keepalived/keepalived.conf", "configuration `FILE`")
+	f.StringVarP(&o.configID, "config-id", "i", "", "what `@ID` lines are compared with (default: the host's name)")
 	f.BoolVarP(&o.foreground, "dont-fork", "n", false, "stay in the foreground")
 	f.BoolVarP(&o.console, "log-console", "l", false, "log to standard error, not to syslog")
 	f.CountVarP(&o.detail, "log-detail", "D", "log every detail")

@@ -13,11 +13,10 @@ import (
 	"takeover/daemon/config"
 )
 
-// Exit codes. Those of the configuration test are keepalived's.
+// Exit codes. Those of a configuration test are in check.go.
 const (
-	exitOK         = 0
-	exitError      = 1
-	exitConfigTest = 5
+	exitOK    = 0
+	exitError = 1
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -27,6 +26,7 @@ const runCommand = "run"
 
 // commands are what the first argument may name; without one it is run.
 var commands = map[string]func(arguments []string, stdout, stderr io.Writer) int{
+	"check":   check,
 	"status":  status,
 	"events":  events,
 	"reload":  reload,
@@ -83,7 +83,7 @@ func start(o options, stderr io.Writer) error {
 	if err := enterNamespace(o.namespace); err != nil {
 		return err
 	}
-	c, err := config.Load(o.file)
+	c, err := config.Options{ID: o.configID}.Load(o.file)
 	if err != nil {
 		return err
 	}
@@ -95,32 +95,6 @@ func start(o options, stderr io.Writer) error {
 		return nil
 	}
 	return serve(o, c, report)
-}
-
-// test checks the configuration. As with keepalived, one with warnings is not
-// clean.
-func test(o options, stderr io.Writer) int {
-	if o.testLog != "" {
-		file, err := os.OpenFile(o.testLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
-		if err != nil {
-			printError(stderr, err)
-			return exitError
-		}
-		defer file.Close()
-		stderr = file
-	}
-	c, err := config.Load(o.file)
-	if err != nil {
-		printError(stderr, err)
-		return exitConfigTest
-	}
-	for _, warning := range c.Warnings {
-		fmt.Fprintf(stderr, "warning: %v\n", warning)
-	}
-	if len(c.Warnings) > 0 {
-		return exitConfigTest
-	}
-	return exitOK
 }
 
 // version is set by the linker.

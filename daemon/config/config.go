@@ -19,8 +19,9 @@ type Config struct {
 	BFDs      []BFD
 	Groups    []SyncGroup
 	Instances []Instance
-	Warnings  []*Error // what is accepted and should not stay, by line; keepalived says something of it, too
-	Notes     []*Error // what is accepted, and keepalived has nothing to say of
+	Programs  []Program // what it runs, of the keywords that are known here
+	Warnings  []*Error  // what is accepted and should not stay, by line; keepalived says something of it, too
+	Notes     []*Error  // what is accepted, and keepalived has nothing to say of
 	// Unimplemented are the keywords that are accepted and have no effect yet.
 	Unimplemented []*Error
 }
@@ -45,6 +46,7 @@ func Convert(tree *Tree) (*Config, error) {
 	for _, list := range [][]*Error{c.warnings, c.notes, c.unimplemented} {
 		sortByLine(list)
 	}
+	to.Programs = c.programs
 	to.Warnings, to.Notes, to.Unimplemented = c.warnings, c.notes, c.unimplemented
 	return to, nil
 }

@@ -9,6 +9,7 @@ type converter struct {
 	notes    []*Error
 
 	unimplemented []*Error
+	programs      []Program
 
 	defaults  globalDraft
 	instances []*instanceDraft

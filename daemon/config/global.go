@@ -52,6 +52,7 @@ var globalKeywords = table[globalDraft]{
 		{name: "vrrp_mcast_group6", form: "ADDRESS", min: 1, max: 1, set: func(c *converter, to *globalDraft, s *Statement) {
 			c.group(s, true, &to.group6)
 		}},
+		{name: "dynamic_interfaces", form: "[allow_if_changes]", max: 1, set: setDynamicInterfaces},
 		flagKeyword("vrrp_min_garp", func(to *globalDraft) *bool { return &to.minGARP }),
 		flagKeyword("vrrp_strict", func(to *globalDraft) *bool { return &to.instance.Strict }),
 		flagKeyword("v3_checksum_as_v2", func(to *globalDraft) *bool { return &to.instance.PlainChecksum }),
@@ -68,6 +69,15 @@ var globalKeywords = table[globalDraft]{
 		sharedKeywords("vrrp_", ofEveryInstance),
 		extensionKeywords(ofEveryInstance)),
 	known: knownGlobal,
+}
+
+// setDynamicInterfaces only lifts the check of interfaces so far.
+func setDynamicInterfaces(c *converter, to *globalDraft, s *Statement) {
+	c.unimplement(s, "global_defs")
+	to.DynamicInterfaces = true
+	if words := s.Arguments(); len(words) > 0 && words[0] != "allow_if_changes" {
+		c.failWithHint(s.Position, "it may be allow_if_changes", "unexpected %q after dynamic_interfaces", words[0])
+	}
 }
 
 func ofEveryInstance(to *globalDraft) *Instance { return &to.instance }

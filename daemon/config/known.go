@@ -59,6 +59,13 @@ func words(name, form string, least int) known {
 	return known{name: name, form: form, min: least, max: math.MaxInt}
 }
 
+// runs is a program.
+func runs(name string) known {
+	return known{name: name, form: "SCRIPT [USER [GROUP]]", min: 1, max: math.MaxInt, check: func(c *converter, s *Statement) {
+		c.program(s, "", false)
+	}}
+}
+
 // whole is a whole number.
 func whole(name string, least, most int) known {
 	return known{

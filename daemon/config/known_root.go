@@ -63,29 +63,25 @@ var knownGlobal = slices.Concat([]known{
 	onOff("smtp_alert"), onOff("smtp_alert_vrrp"), onOff("smtp_alert_checker"),
 	bare("no_email_faults"), bare("no_checker_emails"), onOff("checker_log_all_failures"),
 
-	words("startup_script", "SCRIPT [USER [GROUP]]", 1),
+	runs("startup_script"),
 	whole("startup_script_timeout", 1, 1000),
-	words("shutdown_script", "SCRIPT [USER [GROUP]]", 1),
+	runs("shutdown_script"),
 	whole("shutdown_script_timeout", 1, 1000),
-	text("notify_fifo", "PATH"), words("notify_fifo_script", "SCRIPT [USER [GROUP]]", 1),
-	text("vrrp_notify_fifo", "PATH"), words("vrrp_notify_fifo_script", "SCRIPT [USER [GROUP]]", 1),
-	text("lvs_notify_fifo", "PATH"), words("lvs_notify_fifo_script", "SCRIPT [USER [GROUP]]", 1),
+	text("notify_fifo", "PATH"), runs("notify_fifo_script"),
+	text("vrrp_notify_fifo", "PATH"), runs("vrrp_notify_fifo_script"),
+	text("lvs_notify_fifo", "PATH"), runs("lvs_notify_fifo_script"),
 	onOff("vrrp_notify_priority_changes"), onOff("fifo_write_vrrp_states_on_reload"),
 	onOff("rs_init_notifies"),
 
 	whole("max_auto_priority", -1, 99),
 	whole("min_auto_priority_delay", 1, 10000000),
 	text("default_interface", "NAME"),
-	{name: "dynamic_interfaces", form: "[allow_if_changes]", max: 1, check: func(c *converter, s *Statement) {
-		if words := s.Arguments(); len(words) > 0 && words[0] != "allow_if_changes" {
-			c.fail(s.Position, "unexpected %q after dynamic_interfaces", words[0])
-		}
-	}},
 	bare("disable_local_igmp"),
 	{name: "lvs_timeouts", form: "[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]", min: 2, max: 6, check: checkTimeouts},
 	bare("lvs_flush"),
 	words("lvs_sync_daemon", "INTERFACE [INSTANCE] [OPTION ...]", 1),
-	{name: "vrrp_iptables", form: "[CHAIN_IN [CHAIN_OUT]]", max: 2},
+	deprecated(known{name: "vrrp_iptables", form: "[CHAIN_IN [CHAIN_OUT]]", max: 2}, "nftables"),
+	deprecated(words("vrrp_ipsets", "[SET ...]", 0), "nftables"),
 	{name: "nftables", form: "[TABLE]", max: 1},
 	whole("nftables_priority", math.MinInt32, math.MaxInt32), bare("nftables_ifindex"), bare("nftables_counters"),
 	{name: "nftables_ipvs", form: "[TABLE]", max: 1},
@@ -149,10 +145,10 @@ var knownInstance = slices.Concat([]known{
 	{name: "use_ipvlan", form: "[ADDRESS] [NAME] [MODE]", max: 3},
 	{name: "vrf", form: "NAME", min: 1, max: 1, refused: "the router would advertise outside of it"},
 	lines("virtual_routes", ""), lines("virtual_rules", ""),
-	words("notify", "SCRIPT [USER [GROUP]]", 1), words("notify_master", "SCRIPT [USER [GROUP]]", 1),
-	words("notify_backup", "SCRIPT [USER [GROUP]]", 1), words("notify_fault", "SCRIPT [USER [GROUP]]", 1),
-	words("notify_stop", "SCRIPT [USER [GROUP]]", 1), words("notify_deleted", "SCRIPT [USER [GROUP]]", 1),
-	words("notify_master_rx_lower_pri", "SCRIPT [USER [GROUP]]", 1),
+	runs("notify"), runs("notify_master"),
+	runs("notify_backup"), runs("notify_fault"),
+	runs("notify_stop"), runs("notify_deleted"),
+	runs("notify_master_rx_lower_pri"),
 	onOff("notify_priority_changes"), onOff("smtp_alert"),
 	whole("kernel_rx_buf_size", 1, math.MaxUint32), bare("linkbeat_use_polling"),
 	deprecated(text("lvs_sync_daemon_interface", "NAME"), "lvs_sync_daemon in global_defs"),
@@ -166,9 +162,9 @@ var knownInstance = slices.Concat([]known{
 
 // knownGroup are those of vrrp_sync_group.
 var knownGroup = []known{
-	words("notify", "SCRIPT [USER [GROUP]]", 1), words("notify_master", "SCRIPT [USER [GROUP]]", 1),
-	words("notify_backup", "SCRIPT [USER [GROUP]]", 1), words("notify_fault", "SCRIPT [USER [GROUP]]", 1),
-	words("notify_stop", "SCRIPT [USER [GROUP]]", 1), onOff("notify_priority_changes"), onOff("smtp_alert"),
+	runs("notify"), runs("notify_master"),
+	runs("notify_backup"), runs("notify_fault"),
+	runs("notify_stop"), onOff("notify_priority_changes"), onOff("smtp_alert"),
 }
 
 // serverAddress reads the address and the port of a server. A port of zeroes

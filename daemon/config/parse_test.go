@@ -57,6 +57,10 @@ func TestFullConfigurationIsUnderstood(t *testing.T) {
 			DontTrackPrimary: true,
 			Position:         at(27),
 		}},
+		Programs: []Program{
+			{Path: "/usr/bin/test", User: "root", Check: true, Position: at(12)},
+			{Path: "/bin/true", Check: true, Position: at(23)},
+		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
 		t.Errorf("full.conf (-want +got):\n%s", diff)

@@ -55,6 +55,9 @@ func addScript(c *converter, to *Config, s *Statement) {
 	if _, ok := found["script"]; !ok {
 		c.failWithHint(s.Position, `add: script "PROGRAM [ARGUMENT ...]"`, "vrrp_script %q has no script", script.Name)
 	}
+	if len(script.Command) > 0 {
+		c.programs = append(c.programs, Program{script.Command[0], script.User, true, found["script"]})
+	}
 	if script.Timeout == 0 {
 		script.Timeout = script.Interval
 	}
