@@ -1,6 +1,9 @@
 package config
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // complete fills in what one part of a file says about another, and checks
 // what can only be seen when all of it is read.
@@ -22,6 +25,7 @@ func (c *converter) complete(to *Config) {
 	c.checkVRIDs(to.Instances)
 	c.checkAddresses(to.Instances)
 	c.checkVMACs(to.Instances)
+	c.checkServers()
 }
 
 // checkVRIDs reports virtual routers that hear each other on one interface.
@@ -49,23 +53,36 @@ func (c *converter) checkVRIDs(instances []Instance) {
 	}
 }
 
+// checkAddresses reports addresses that two instances have, and drops what one
+// has twice.
 func (c *converter) checkAddresses(instances []Instance) {
 	type place struct {
 		device  string
 		address netip.Addr
 	}
-	first := map[place]Position{}
-	for _, instance := range instances {
-		for _, list := range [][]VirtualAddress{instance.VirtualAddresses, instance.ExcludedAddresses} {
-			for _, virtual := range list {
+	type owner struct {
+		instance int
+		at       Position
+	}
+	first := map[place]owner{}
+	for i := range instances {
+		for _, list := range []*[]VirtualAddress{&instances[i].VirtualAddresses, &instances[i].ExcludedAddresses} {
+			*list = slices.DeleteFunc(*list, func(virtual VirtualAddress) bool {
 				key := place{virtual.Device, virtual.Prefix.Addr()}
-				if earlier, ok := first[key]; ok {
-					c.fail(virtual.Position, "virtual address %s was given to %s on %s already",
-						key.address, key.device, virtual.Position.lineOf(earlier))
-					continue
+				earlier, twice := first[key]
+				switch {
+				case !twice:
+					first[key] = owner{i, virtual.Position}
+				case earlier.instance == i:
+					c.note(virtual.Position, "the first one counts", "virtual address %s was given to %s on %s already",
+						key.address, key.device, virtual.Position.lineOf(earlier.at))
+					return true
+				default:
+					c.failWithHint(virtual.Position, "both routers may be Active: give it to one of them",
+						"virtual address %s was given to %s on %s already", key.address, key.device, virtual.Position.lineOf(earlier.at))
 				}
-				first[key] = virtual.Position
-			}
+				return false
+			})
 		}
 	}
 }

@@ -8,8 +8,10 @@ type converter struct {
 	warnings []*Error
 	notes    []*Error
 
-	unimplemented []*Error
-	programs      []Program
+	unimplemented  []*Error
+	programs       []Program
+	serverGroups   []serverGroup
+	virtualServers []virtualServer
 
 	defaults  globalDraft
 	instances []*instanceDraft

@@ -50,7 +50,6 @@ var faultTests = []struct{ name, text, want string }{
 	{"address broadcast", instance("virtual_ipaddress {\n10.0.0.1 brd ::1\n}"), `k.conf:5: brd "::1" is not an IPv4 address`},
 	{"address label", instance("virtual_ipaddress {\n10.0.0.1 label 0123456789abcdef\n}"), `k.conf:5: label "0123456789abcdef" is longer than 15 bytes`},
 	{"address block", instance("virtual_ipaddress {\n10.0.0.1 {\n}\n}"), `k.conf:5: unexpected block after "10.0.0.1"`},
-	{"address twice", instance("virtual_ipaddress {\n10.0.0.200/24\n}"), `k.conf:7: virtual address 10.0.0.200 was given to eth0 on line 5 already`},
 
 	{"script missing", instance("track_script {\nchk\n}"), `k.conf:5: track_script: no vrrp_script "chk"`},
 	{"script misspelt", script("") + strings.NewReplacer("VI_1", "VI_2", "51", "52", "200", "201").Replace(instance("track_script {\nchkk\n}")), `k.conf:15: track_script: no vrrp_script "chkk"; did you mean "chk"?`},
@@ -103,7 +102,6 @@ var faultTests = []struct{ name, text, want string }{
 	{"address of IPv6 with a scope", instance6("virtual_ipaddress {\nfe80::2 scope link\n}"), `k.conf:5: scope is for IPv4 only`},
 	{"address without a broadcast address", instance("virtual_ipaddress {\n10.0.0.1 brd +\n}"), `k.conf:5: brd +: the prefix length 32 leaves no broadcast address`},
 	{"address lifetime", instance("virtual_ipaddress {\n10.0.0.1 preferred_lft never\n}"), `k.conf:5: preferred_lft "never" is not a whole number`},
-	{"address twice, once excluded", instance("virtual_ipaddress_excluded {\n10.0.0.200/24\n}"), `k.conf:5: virtual address 10.0.0.200 was given to eth0 on line 7 already`},
 
 	{"peers none", instance("unicast_peer {\n}"), `k.conf:4: unicast_peer is empty; keepalived would use multicast`},
 	{"peer no address", instance("unicast_peer {\nnode2\n}"), `k.conf:5: unicast_peer "node2" is not an address`},
@@ -196,6 +194,7 @@ var faultTests = []struct{ name, text, want string }{
 	{"directive in a list", instance("unicast_peer {\n10.0.0.2\n#vipd: vip_lease 2\n}"), `k.conf:6: #vipd: vip_lease does not belong here; write it in the block around this one`},
 
 	{"instance twice", instance("") + strings.NewReplacer("51", "52", "200", "201").Replace(instance("")), `k.conf:7: vrrp_instance "VI_1" was defined on line 1 already`},
+	{"address of two", instance("") + strings.NewReplacer("VI_1", "VI_2", "51", "52").Replace(instance("")), `k.conf:11: virtual address 10.0.0.200 was given to eth0 on line 5 already; both routers may be Active: give it to one of them`},
 	{"VRID twice", instance("") + strings.NewReplacer("VI_1", "VI_2", "200", "201").Replace(instance("")), `k.conf:7: vrrp_instance "VI_2" has virtual_router_id 51 on eth0, as "VI_1" on line 1 has`},
 
 	{"binary", "vrrp_instance\n\x7fELF\x01", `k.conf:2: byte 0x01: not a text file`},

@@ -10,8 +10,11 @@ import (
 
 // knownRoot are the keywords of the top level that have no effect here yet.
 var knownRoot = []known{
-	nested("virtual_server", "ADDRESS [PORT] | fwmark MARK | group NAME", 1, 2, &virtualServerKnown),
-	lines("virtual_server_group", "NAME"),
+	{
+		name: "virtual_server", form: "ADDRESS [PORT] | fwmark MARK | group NAME", min: 1, max: 2, block: true,
+		check: checkVirtualServer,
+	},
+	{name: "virtual_server_group", form: "NAME", min: 1, max: 1, block: true, check: checkServerGroup},
 	nested("SSL", "", 0, 0, &sslKnown),
 	nested("garp_group", "", 0, 0, &garpGroupKnown),
 	lines("static_ipaddress", ""),

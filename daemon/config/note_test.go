@@ -17,6 +17,8 @@ var noteTests = []struct{ name, text, want string }{
 	{"included file missing", "include none.conf\n" + instance(""), `k.conf:1: there is no file "none.conf"; includea would refuse it`},
 	{"authentication no type", instance("authentication {\nauth_pass x\n}"), `k.conf:5: auth_pass without auth_type: nothing is authenticated; add: auth_type PASS`},
 	{"authentication nothing", instance("authentication {\n}"), `k.conf:4: authentication is empty: nothing is authenticated; it needs auth_type and auth_pass`},
+	{"address twice", instance("virtual_ipaddress {\n10.0.0.200/24\n}"), `k.conf:7: virtual address 10.0.0.200 was given to eth0 on line 5 already; the first one counts`},
+	{"address twice, once excluded", instance("virtual_ipaddress_excluded {\n10.0.0.200/24\n}"), `k.conf:5: virtual address 10.0.0.200 was given to eth0 on line 7 already; the first one counts`},
 	{"peer twice", instance("unicast_peer {\n10.0.0.2\n10.0.0.2\n}"), `k.conf:6: unicast_peer 10.0.0.2 is on line 5 already`},
 	{"not used yet", "global_defs {\nvrrp_priority -10\nvrrp_no_swap\n}\n" + instance("debug 3"), "k.conf:2: vrrp_priority in global_defs is accepted, not implemented\nk.conf:3: vrrp_no_swap in global_defs is accepted, not implemented\nk.conf:8: debug in vrrp_instance is accepted, not implemented"},
 	{"first address of IPv6", strings.Replace(instance6(""), "fe80::1", "2001:db8::1", 1), `k.conf:5: the first virtual address 2001:db8::1 is not link-local, as RFC 9568 section 5.2.9 has it`},
