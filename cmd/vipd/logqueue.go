@@ -10,6 +10,9 @@ const (
 	// logLinesMax and logBytesMax bound what waits to be written.
 	logLinesMax = 2048
 	logBytesMax = 1 << 20
+	// logTellInterval is how often lost lines are told of: the word of that may
+	// be lost as well, where there are several logs.
+	logTellInterval = time.Minute
 	// logFlushTimeout is how long an end waits for lines to be written.
 	logFlushTimeout = time.Second
 )
@@ -22,6 +25,7 @@ type logQueue struct {
 	bytes atomic.Int64
 	lost  atomic.Uint64 // since the start
 	told  uint64        // how many lost lines tell was told of
+	at    time.Time     // when it was told last
 	tell  func(lost uint64)
 }
 
@@ -33,7 +37,7 @@ type logLine struct {
 }
 
 // newLogQueue returns a queue that writes. tell is called when lines were lost
-// and one could be written again; it may log.
+// and one could be written again, once a minute; it may log.
 func newLogQueue(tell func(lost uint64)) *logQueue {
 	q := &logQueue{lines: make(chan logLine, logLinesMax), tell: tell}
 	go q.run()
@@ -52,9 +56,10 @@ func (q *logQueue) run() {
 			q.lost.Add(1)
 			continue
 		}
-		if lost := q.lost.Load(); lost > q.told {
+		lost, now := q.lost.Load(), time.Now()
+		if lost > q.told && now.Sub(q.at) >= logTellInterval {
 			newly := lost - q.told
-			q.told = lost
+			q.told, q.at = lost, now
 			q.tell(newly)
 		}
 	}

@@ -48,12 +48,13 @@ type Daemon struct {
 // Server answers clients.
 type Server struct {
 	daemon  Daemon
+	timeout time.Duration // writeTimeout, but for tests
 	clients atomic.Int64
 	dropped atomic.Uint64
 }
 
 // NewServer returns a server for d. Serve it.
-func NewServer(d Daemon) *Server { return &Server{daemon: d} }
+func NewServer(d Daemon) *Server { return &Server{daemon: d, timeout: writeTimeout} }
 
 // Serve answers all who connect to l until ctx is done; it then closes l and
 // all connections.
@@ -92,16 +93,17 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) {
 func (s *Server) refuse(conn *net.UnixConn) {
 	defer conn.Close()
 	defer s.clients.Add(-1)
-	c := client{conn: conn}
+	c := client{conn: conn, timeout: s.timeout}
 	// An empty socket takes a line at once; a client that is gone needs none.
 	_ = c.send(Reply{Error: fmt.Sprintf("%d clients are connected already", clientsMax), Done: true})
 }
 
 // client is one connection.
 type client struct {
-	conn  *net.UnixConn
-	line  bytes.Buffer // reused
-	lines int
+	conn    *net.UnixConn
+	timeout time.Duration
+	line    bytes.Buffer // reused
+	lines   int
 }
 
 // send writes one line. The error says that the client does not read, or is
@@ -112,7 +114,7 @@ func (c *client) send(r Reply) error {
 	if err := json.NewEncoder(&c.line).Encode(r); err != nil {
 		return err
 	}
-	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := c.conn.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 		return err
 	}
 	if _, err := c.conn.Write(c.line.Bytes()); err != nil {
@@ -131,7 +133,7 @@ var errSlow = errors.New("the client does not read")
 func (s *Server) attend(ctx context.Context, conn *net.UnixConn) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	c := &client{conn: conn}
+	c := &client{conn: conn, timeout: s.timeout}
 	reader := bufio.NewReaderSize(conn, requestBytesMax)
 	for {
 		if err := conn.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {

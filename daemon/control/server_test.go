@@ -69,6 +69,7 @@ func serve(t *testing.T, instances int) *served {
 		Reload: func(context.Context) error { return s.failed },
 		Hub:    s.hub, Logger: slog.New(slog.NewTextHandler(s.log, nil)),
 	})
+	s.server.timeout = 100 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
 	parts.Go(func() { s.hub.Run(ctx) })
