@@ -48,7 +48,7 @@ func (l *loop) reload(now time.Time, next *config.Config) error {
 	if err != nil {
 		return err
 	}
-	l.config = next
+	l.config, l.loaded = next, now
 	l.endGone(now, r)
 	l.attachAnew(now, r)
 	for _, c := range r.same {

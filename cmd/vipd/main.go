@@ -83,7 +83,7 @@ func start(o options, stderr io.Writer) error {
 	if err := enterNamespace(o.namespace); err != nil {
 		return err
 	}
-	c, err := config.Options{ID: o.configID}.Load(o.file)
+	c, err := o.load()
 	if err != nil {
 		return err
 	}
@@ -96,6 +96,9 @@ func start(o options, stderr io.Writer) error {
 	}
 	return serve(o, c, report)
 }
+
+// load reads the configuration.
+func (o *options) load() (*config.Config, error) { return config.Options{ID: o.configID}.Load(o.file) }
 
 // version is set by the linker.
 var version = "devel"

@@ -11,14 +11,14 @@ import (
 
 // reloader has the running daemon go over to what its file says by now.
 type reloader struct {
-	file     string
+	options  options
 	needs    needs // of the configuration it has started with
 	logger   *slog.Logger
 	requests chan daemon.Reload
 }
 
-func newReloader(file string, started *config.Config, logger *slog.Logger) *reloader {
-	return &reloader{file: file, needs: needsOf(started), logger: logger, requests: make(chan daemon.Reload)}
+func newReloader(o options, started *config.Config, logger *slog.Logger) *reloader {
+	return &reloader{options: o, needs: needsOf(started), logger: logger, requests: make(chan daemon.Reload)}
 }
 
 // errNeedsMore says that the daemon has given up what the configuration needs.
@@ -30,7 +30,7 @@ var errEnding = errors.New("the daemon is ending")
 // reload returns when the daemon has gone over to it, or why it has not: then
 // the former configuration goes on.
 func (r *reloader) reload(ctx context.Context) error {
-	c, err := config.Load(r.file)
+	c, err := r.options.load()
 	if err != nil {
 		return err
 	}

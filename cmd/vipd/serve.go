@@ -56,7 +56,7 @@ func serve(o options, c *config.Config, report *report) error {
 	s := &server{
 		options: o, logger: logger, queue: queue, inquiries: daemon.NewInquiries(), events: control.NewHub(),
 	}
-	r := newReloader(o.file, c, logger)
+	r := newReloader(o, c, logger)
 	s.reloadConfig, s.reloads = r.reload, r.requests
 	s.systemd = newNotifier(logger, s.inquiries)
 	s.dumper = newDumper(s.inquiries, bits)
