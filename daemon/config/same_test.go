@@ -36,8 +36,16 @@ vrrp_instance VI {
 		t.Error("the place in the file counts")
 	}
 	for _, pair := range [][2]string{
-		{"eth0", "eth1"}, {"id 7", "id 8"}, {"0.100/24", "0.101/24"}, {"0.100/24", "0.100/23"}, {"10.0.0.255", "10.0.0.254"},
-		{"vrrp7", "vrrp8"}, {"use_vmac vrrp7", ""}, {"min_ttl 3", "min_ttl 4"}, {"min_ttl 3", "min_ttl 3\n10.0.0.3"}, {"repeat 3", "repeat 4"},
+		{"eth0", "eth1"},
+		{"id 7", "id 8"},
+		{"0.100/24", "0.101/24"},
+		{"0.100/24", "0.100/23"},
+		{"10.0.0.255", "10.0.0.254"},
+		{"vrrp7", "vrrp8"},
+		{"use_vmac vrrp7", ""},
+		{"min_ttl 3", "min_ttl 4"},
+		{"min_ttl 3", "min_ttl 3\n10.0.0.3"},
+		{"repeat 3", "repeat 4"},
 	} {
 		changed := strings.Replace(text, pair[0], pair[1], 1)
 		if config.Same(was, parse(changed)) {
