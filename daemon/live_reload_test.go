@@ -104,7 +104,7 @@ func TestLiveReloadUnderLoad(t *testing.T) {
 	l.write(configuration, e.text(file))
 	s := l.vipdWith(1, configuration)
 	s.awaitLogTimes("to=Active", editedStaying)
-	removed := l.monitorAddresses(1)
+	changed := l.monitorAddresses(1)
 
 	worker := s.worker()
 	var halfway footprint
@@ -130,7 +130,7 @@ func TestLiveReloadUnderLoad(t *testing.T) {
 		if i.stays && transitions != 2 {
 			t.Errorf("V%d changed its state %d times, want 2", i.number, transitions)
 		}
-		if i.stays && strings.Contains(removed(), i.address(1)) {
+		if i.stays && strings.Contains(changed("Deleted"), i.address(1)) {
 			t.Errorf("%s was removed", i.address(1))
 		}
 	}
@@ -186,9 +186,9 @@ func (l *lab) write(path, text string) {
 	}
 }
 
-// monitorAddresses returns what says, later, which addresses were removed since
-// from node n.
-func (l *lab) monitorAddresses(n int) (removed func() string) {
+// monitorAddresses returns what says, later, which addresses of node n changed
+// since: the lines of ip-monitor(8) that begin with a word.
+func (l *lab) monitorAddresses(n int) (changed func(word string) string) {
 	l.t.Helper()
 	path := filepath.Join(l.dir, fmt.Sprintf("monitor-%d", n))
 	log, err := os.Create(path)
@@ -217,10 +217,10 @@ func (l *lab) monitorAddresses(n int) (removed func() string) {
 		l.ip("-n", l.names+strconv.Itoa(n), "addr", "replace", "10.9.9.9/32", "dev", "lo")
 		return false
 	})
-	return func() string {
+	return func(word string) string {
 		var found []string
 		for line := range strings.Lines(text()) {
-			if strings.HasPrefix(line, "Deleted") {
+			if strings.HasPrefix(line, word) {
 				found = append(found, line)
 			}
 		}

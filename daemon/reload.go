@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
 	"slices"
 	"time"
@@ -25,8 +26,8 @@ type reloading struct {
 	trackers trackers
 	gone     []*instance        // to end
 	anew     []*config.Instance // to build: new ones, and those that became another virtual router
-	changed  []change
-	same     []change
+	changed  []*change
+	same     []*change
 	tables   *netif.Resynchronized // nil when all interfaces are known
 }
 
@@ -35,6 +36,8 @@ type change struct {
 	of   *instance
 	to   *config.Instance
 	seal seal
+	gone []*virtual   // to be taken off
+	anew []netip.Addr // to be set once more, in another way
 }
 
 // reload goes over to another configuration. What did not change goes on
@@ -48,6 +51,7 @@ func (l *loop) reload(now time.Time, next *config.Config) error {
 	if err != nil {
 		return err
 	}
+	former := l.denied()
 	l.config, l.loaded = next, now
 	l.endGone(now, r)
 	l.attachAnew(now, r)
@@ -55,8 +59,7 @@ func (l *loop) reload(now time.Time, next *config.Config) error {
 		c.of.config = c.to
 	}
 	for _, c := range r.changed {
-		l.beLong()
-		l.change(now, c)
+		l.rebuild(c)
 	}
 	began := len(l.instances)
 	for _, configured := range r.anew {
@@ -66,13 +69,20 @@ func (l *loop) reload(now time.Time, next *config.Config) error {
 			l.logger.Error("instance not added", "instance", configured.Name, "error", err)
 		}
 	}
+	l.reopen(now)
+	for _, c := range r.changed {
+		l.beLong()
+		l.alter(now, c)
+	}
 	l.order()
 	l.regroup(now)
 	for _, a := range l.ordered {
 		l.refresh(now, a)
 	}
-	if err := l.network.deny(l.denied()); err != nil {
-		l.logger.Error("filter not changed", "error", err)
+	if denied := l.denied(); !slices.Equal(denied, former) {
+		if err := l.network.deny(denied); err != nil {
+			l.logger.Error("filter not changed", "error", err)
+		}
 	}
 	l.forgetUnused(func(*attachment) bool { return true })
 	l.forgetUntracked()
@@ -113,9 +123,9 @@ func (l *loop) prepareReload(next *config.Config) (*reloading, error) {
 			r.anew = append(r.anew, to)
 			continue
 		case i.isAsBefore(to, s, l.config, next):
-			r.same = append(r.same, change{of: i, to: to})
+			r.same = append(r.same, &change{of: i, to: to})
 		default:
-			r.changed = append(r.changed, change{of: i, to: to, seal: s})
+			r.changed = append(r.changed, &change{of: i, to: to, seal: s})
 		}
 		delete(running, to.Name)
 	}
@@ -246,7 +256,6 @@ func (l *loop) addAnew(now time.Time, configured *config.Instance, tables *netif
 	if tables != nil {
 		i.noteNative(tables.Addresses)
 	}
-	l.reopenFor(now, i)
 	l.removeLeftovers(i)
 	return nil
 }

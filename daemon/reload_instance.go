@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -10,9 +9,9 @@ import (
 	"takeover/daemon/vrrp"
 )
 
-// change gives a running instance another configuration, in its state. An
-// address that is to be set in another way is taken off and set anew.
-func (l *loop) change(now time.Time, c change) {
+// rebuild gives an instance another configuration, of which its virtual router
+// does not know yet; see alter.
+func (l *loop) rebuild(c *change) {
 	i := c.of
 	lease := leaseOf(*c.to)
 	isRelet := lease != i.lease
@@ -24,33 +23,38 @@ func (l *loop) change(now time.Time, c change) {
 	i.to = i.destinations()
 	former := i.virtuals
 	kept := l.revirtualize(i)
-	var anew []netip.Addr
 	for _, v := range former {
-		if slices.Contains(kept, v) {
+		is := func(w *virtual) bool { return w.prefix.Addr() == v.prefix.Addr() }
+		switch {
+		case slices.Contains(kept, v):
 			if isRelet {
-				anew = append(anew, v.prefix.Addr())
+				c.anew = append(c.anew, v.prefix.Addr())
 			}
-			continue
-		}
-		v.on.uncarry(v)
-		if n := slices.IndexFunc(i.virtuals, func(w *virtual) bool { return w.prefix.Addr() == v.prefix.Addr() }); n >= 0 {
-			anew = append(anew, v.prefix.Addr())
+		case slices.ContainsFunc(i.virtuals, is):
+			v.on.uncarry(v)
+			c.anew = append(c.anew, v.prefix.Addr())
 			l.takeOffFormer(i, v)
-		} else {
-			i.virtuals = append(i.virtuals, v) // to be found when the machine removes it
+		default:
+			v.on.uncarry(v)
+			c.gone = append(c.gone, v)
 		}
 	}
-	l.reopenFor(now, i)
+	i.virtuals = append(i.virtuals, c.gone...) // the virtual router still has them
+	i.latestVirtual = 0
+}
+
+// alter has the virtual router go over to what was rebuilt, in its state. An
+// address that is to be set in another way was taken off, and is set anew.
+func (l *loop) alter(now time.Time, c *change) {
+	i := c.of
 	l.unpublish(i)
 	if i.router != nil && i.unit.started {
 		l.step(now, i, vrrp.Reconfigured{Parameters: i.parameters()})
 	}
-	i.virtuals = slices.DeleteFunc(i.virtuals, func(v *virtual) bool {
-		return slices.Contains(former, v) && !slices.Contains(kept, v)
-	})
+	i.virtuals = slices.DeleteFunc(i.virtuals, func(v *virtual) bool { return slices.Contains(c.gone, v) })
 	i.latestVirtual = 0
 	l.retrack(i)
-	for _, address := range anew {
+	for _, address := range c.anew {
 		if i.state() == vrrp.Active {
 			l.step(now, i, vrrp.AddressLost{Address: address})
 		}
@@ -188,37 +192,40 @@ func (l *loop) giveUp(a *attachment) {
 	}
 }
 
-// reopenFor brings the sockets that an instance needs up to date, as far as its
-// interfaces are there. The new one is open before the old one is closed: the
-// host stays in its group, and nothing is missed.
-func (l *loop) reopenFor(now time.Time, i *instance) {
-	for _, v := range i.virtuals {
-		a := v.on
-		if a.announcer == nil || a.link.Index == 0 || slices.Equal(a.announced, a.addresses()) {
+// reopen brings the sockets up to date, of interfaces that are there. The new one
+// is open before the old one is closed: the host stays in its group, and nothing
+// is missed.
+func (l *loop) reopen(now time.Time) {
+	for _, a := range l.ordered {
+		addresses := a.addresses()
+		if a.announcer == nil || a.link.Index == 0 || slices.Equal(a.announced, addresses) {
 			continue
 		}
-		opened, err := l.network.announcer(a.link, a.addresses())
+		l.beLong()
+		opened, err := l.network.announcer(a.link, addresses)
 		if err != nil {
 			l.complain(now, a, "announcements not prepared", err)
 			continue
 		}
 		a.announcer.Close()
-		a.announcer, a.announced = opened, a.addresses()
+		a.announcer, a.announced = opened, addresses
 	}
-	s := i.listener
-	if s.conn == nil || s.on.link.Index == 0 {
-		return
+	for _, s := range l.listeners {
+		if s.conn == nil || s.on.link.Index == 0 {
+			continue
+		}
+		p := s.path(s.source)
+		if slices.Equal(p.peers, s.opened.peers) && slices.Equal(p.own, s.opened.own) {
+			continue
+		}
+		l.beLong()
+		c, err := l.network.listen(p, func() { l.notify(s) })
+		if err != nil {
+			l.complain(now, s.on, "interface not opened", err)
+			continue
+		}
+		s.conn.Close()
+		s.conn, s.opened = c, p
+		l.notify(s)
 	}
-	p := s.path(s.source)
-	if slices.Equal(p.peers, s.opened.peers) && slices.Equal(p.own, s.opened.own) {
-		return
-	}
-	c, err := l.network.listen(p, func() { l.notify(s) })
-	if err != nil {
-		l.complain(now, s.on, "interface not opened", err)
-		return
-	}
-	s.conn.Close()
-	s.conn, s.opened = c, p
-	l.notify(s)
 }

@@ -109,6 +109,8 @@ func TestReloadAddsAndRemovesInstances(t *testing.T) {
 		"4.000 n1 advertise 7 priority 0",
 		"4.000 n1 remove 10.0.0.100/32 on 2",
 		"4.000 n1 log state changed instance=VI from=Active to=Initialize reason=not in the configuration any more",
+		"4.000 n1 listen eth0 2 from 10.0.0.1", // for other addresses than before
+		"4.000 n1 close eth0 2",
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
+	"time"
 
 	"takeover/daemon"
 	"takeover/daemon/config"
@@ -21,6 +23,11 @@ func newReloader(o options, started *config.Config, logger *slog.Logger) *reload
 	return &reloader{options: o, needs: needsOf(started), logger: logger, requests: make(chan daemon.Reload)}
 }
 
+const (
+	readingPercent = 200 // of the heap, as garbage; see debug.SetGCPercent
+	returnAfter    = 5 * time.Second
+)
+
 // errNeedsMore says that the daemon has given up what the configuration needs.
 var errNeedsMore = errors.New("the first script needs capabilities that were given up at the start: restart vipd")
 
@@ -30,6 +37,10 @@ var errEnding = errors.New("the daemon is ending")
 // reload returns when the daemon has gone over to it, or why it has not: then
 // the former configuration goes on.
 func (r *reloader) reload(ctx context.Context) error {
+	// A large file is read once in a while: that is to be quick, and what it
+	// took is given back.
+	defer debug.SetGCPercent(debug.SetGCPercent(readingPercent))
+	defer time.AfterFunc(returnAfter, debug.FreeOSMemory)
 	c, err := r.options.load()
 	if err != nil {
 		return err
