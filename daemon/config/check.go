@@ -26,6 +26,7 @@ func (c *converter) complete(to *Config) {
 	c.checkAddresses(to.Instances)
 	c.checkVMACs(to.Instances)
 	c.checkServers()
+	c.checkReferences(to)
 }
 
 // checkVRIDs reports virtual routers that hear each other on one interface.

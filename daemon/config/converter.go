@@ -10,6 +10,7 @@ type converter struct {
 
 	unimplemented  []*Error
 	programs       []Program
+	references     []namedThing
 	serverGroups   []serverGroup
 	virtualServers []virtualServer
 

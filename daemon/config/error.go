@@ -16,6 +16,11 @@ func (p Position) String() string {
 	return text
 }
 
+// precedes reports whether a position is before another of the same file.
+func (p Position) precedes(other Position) bool {
+	return p.File == other.File && p.Use == "" && other.Use == "" && p.Line < other.Line
+}
+
 // lineOf names the line of another position, for a message at p.
 func (p Position) lineOf(other Position) string {
 	if other.File == p.File {

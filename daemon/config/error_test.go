@@ -265,6 +265,8 @@ var warningTests = []struct{ name, text, want string }{
 	{"tracked twice", "vrrp_script chk {\nscript /bin/true\n}\n" + instance("track_script { chk }") + instance6("") + "vrrp_sync_group g {\ngroup { VI_1 VI_6 }\ntrack_script { chk }\n}\n", `k.conf:7: script "chk" is tracked by vrrp_sync_group "g" on line 18 too; this line counts`},
 	{"lease too long", instance("vip_lease 4"), `k.conf:4: vip_lease is not shorter than Active_Down_Interval (3.609s); only a shorter one ends before a Backup takes over`},
 	{"lease of all too long", "global_defs {\n#vipd: vip_lease 1\nvrrp_version 3\n}\n" + instance("advert_int 0.2"), `k.conf:2: vip_lease is not shorter than Active_Down_Interval (722ms); only a shorter one ends before a Backup takes over`},
+	{"script defined too late", instance("track_script { chk }") + "vrrp_script chk {\nscript /bin/true\n}\n", `k.conf:4: script "chk" is defined on line 7 only, which is too late for keepalived; move it before`},
+	{"file defined too late", instance("track_file { load }") + "track_file load {\nfile /tmp/load\n}\n", `k.conf:4: file "load" is defined on line 7 only, which is too late for keepalived; move it before`},
 	{"expiry of nothing", instance("bfd_expire on"), `k.conf:4: bfd_expire has no effect without track_bfd`},
 }
 

@@ -153,8 +153,6 @@ var keepalivedIsContent = map[string]string{
 // without a warning, and keepalived 2.2.7 complains of each.
 func TestKeepalivedRefusesWhatIsOnlyAcceptedHere(t *testing.T) {
 	tests := []struct{ why, text string }{
-		{"it has to be defined before", instance("track_script { chk }") + "vrrp_script chk {\nscript /bin/true\n}\n"},
-		{"it has to be defined before", instance("track_file { load }") + "track_file load {\nfile /tmp/load\n}\n"},
 		{"an interface takes no noreverse", instance("track_interface {\neth1 weight 3 noreverse\n}")},
 		{"scripts take no no_reverse", "vrrp_script chk {\nscript /bin/true\n}\n" + instance("track_script {\nchk weight 3 no_reverse\n}")},
 		{"an unused script", "vrrp_script chk {\nscript /bin/true\n}\n" + instance("")},

@@ -44,6 +44,10 @@ func (t *table[T]) statement(c *converter, to *T, s *Statement, found seen) {
 	row := t.find(s.Keyword())
 	if row == nil {
 		if known := findKnown(t.known, s.Keyword()); known != nil {
+			if earlier, twice := found[known.name]; twice && known.once {
+				c.warnWithHint(s.Position, "the first one counts", "%s was set on %s already", known.name, s.Position.lineOf(earlier))
+			}
+			found[known.name] = s.Position
 			known.apply(c, t.where, s)
 			return
 		}

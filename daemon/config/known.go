@@ -13,6 +13,7 @@ type known struct {
 	name, form string
 	min, max   int
 	block      bool
+	once       bool                         // keepalived warns of a second one, and the first one counts
 	check      func(*converter, *Statement) // the words and the block; nil: they are not looked at
 	// refused says why a file that has it is refused; empty: it is accepted.
 	refused string
@@ -61,7 +62,7 @@ func words(name, form string, least int) known {
 
 // runs is a program.
 func runs(name string) known {
-	return known{name: name, form: "SCRIPT [USER [GROUP]]", min: 1, max: math.MaxInt, check: func(c *converter, s *Statement) {
+	return known{name: name, form: "SCRIPT [USER [GROUP]]", min: 1, max: math.MaxInt, once: true, check: func(c *converter, s *Statement) {
 		c.program(s, "", false)
 	}}
 }
@@ -131,6 +132,30 @@ func as(row known, names ...string) []known {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// named is the name of something that another block defines.
+func named(name, kind string) known {
+	return known{name: name, form: "NAME", min: 1, max: 1, check: func(c *converter, s *Statement) {
+		c.references = append(c.references, namedThing{kind, s.Arguments()[0], s.Position})
+	}}
+}
+
+// namedThing is where something is named.
+type namedThing struct {
+	kind, name string
+	at         Position
+}
+
+// checkReferences warns of names that nothing has.
+func (c *converter) checkReferences(of *Config) {
+	for _, r := range c.references {
+		found := r.kind == "bfd_instance" && slices.ContainsFunc(of.BFDs, func(d BFD) bool { return d.Name == r.name }) ||
+			r.kind == "track_file" && slices.ContainsFunc(of.Files, func(d File) bool { return d.Name == r.name })
+		if !found {
+			c.warn(r.at, "no %s %q", r.kind, r.name)
+		}
+	}
 }
 
 // deprecated is a row that keepalived warns of.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// maxServerWeight is IPVS_WEIGHT_LIMIT in keepalived's check/ipvswrapper.h.
-const maxServerWeight = 65535
+// maxServerWeight bounds weights.
+const maxServerWeight = math.MaxInt32
 
 // schedulers are the kernel's (net/netfilter/ipvs).
 var schedulers = []string{
@@ -93,7 +93,7 @@ func checkForwarding(c *converter, s *Statement) {
 }
 
 // realServerKnown is the table of real_server.
-var realServerKnown = table[struct{}]{where: "real_server", known: slices.Concat([]known{
+var realServerKnown = table[struct{}]{where: "real_server", known: []known{
 	whole("weight", 0, maxServerWeight),
 	forwarding("lvs_method"),
 	whole("uthreshold", 0, math.MaxUint32), whole("lthreshold", 0, math.MaxUint32),
@@ -110,11 +110,10 @@ var realServerKnown = table[struct{}]{where: "real_server", known: slices.Concat
 	checker("DNS_CHECK", true, oneOf("type", "A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"), text("name", "NAME")),
 	checker("MISC_CHECK", false, runs("misc_path"), whole("misc_timeout", 1, maxSeconds), bare("misc_dynamic"),
 		words("user", "USER [GROUP]", 1)),
-	checker("FILE_CHECK", false, text("track_file", "NAME"), words("weight", "N [reverse]", 1)),
-	checker("BFD_CHECK", false, text("name", "NAME")),
-},
-	as(checker("HTTP_GET", true, httpKnown...), "SSL_GET"),
-)}
+	checker("FILE_CHECK", false, named("track_file", "track_file"), words("weight", "N [reverse]", 1)),
+	checker("BFD_CHECK", false, named("name", "bfd_instance")),
+	httpChecker("HTTP_GET"), httpChecker("SSL_GET"),
+}}
 
 // checker is the row of one, with the keywords that all of them have and,
 // if it makes connections, those of a connection.
@@ -124,6 +123,19 @@ func checker(name string, connects bool, own ...known) known {
 		rows = slices.Concat(rows, connectionKnown)
 	}
 	return nested(name, "", 0, 0, &table[struct{}]{where: name, known: rows})
+}
+
+// httpChecker is the row of HTTP_GET or SSL_GET.
+func httpChecker(name string) known {
+	row := checker(name, true, httpKnown...)
+	keywords := row.check
+	row.check = func(c *converter, s *Statement) {
+		keywords(c, s)
+		if !slices.ContainsFunc(statements(s.Block.Nodes), func(line *Statement) bool { return line.Keyword() == "url" }) {
+			c.failWithHint(s.Position, "add: url { ... }", "%s has no url", name)
+		}
+	}
+	return row
 }
 
 var checkerKnown = []known{

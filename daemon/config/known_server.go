@@ -161,7 +161,7 @@ func (c *converter) checkService(v *virtualServer) {
 	if v.group != "" {
 		known := slices.IndexFunc(c.serverGroups, func(g serverGroup) bool { return g.name == v.group })
 		if known < 0 {
-			c.warn(at, "no virtual_server_group %q", v.group)
+			c.note(at, "", "no virtual_server_group %q", v.group)
 			return
 		}
 		group = c.serverGroups[known]

@@ -100,6 +100,7 @@ type definition struct {
 	name    string
 	weight  int
 	reverse bool
+	at      Position
 }
 
 // definitions are those of a kind; those of instances that can be tracked.
@@ -108,20 +109,20 @@ func definitions(of *Config, kind trackKind) []definition {
 	switch kind {
 	case scripts:
 		for _, d := range of.Scripts {
-			all = append(all, definition{d.Name, d.Weight, d.Reverse})
+			all = append(all, definition{d.Name, d.Weight, d.Reverse, d.Position})
 		}
 	case processes:
 		for _, d := range of.Processes {
-			all = append(all, definition{d.Name, d.Weight, d.Reverse})
+			all = append(all, definition{d.Name, d.Weight, d.Reverse, d.Position})
 		}
 	case files:
 		for _, d := range of.Files {
-			all = append(all, definition{d.Name, d.Weight, d.Reverse})
+			all = append(all, definition{d.Name, d.Weight, d.Reverse, d.Position})
 		}
 	case sessions:
 		for _, d := range of.BFDs {
 			if d.VRRP {
-				all = append(all, definition{d.Name, d.Weight, d.Reverse})
+				all = append(all, definition{d.Name, d.Weight, d.Reverse, d.Position})
 			}
 		}
 	}
@@ -193,6 +194,10 @@ func (c *converter) resolve(thing trackedThing, kind trackKind, known []definiti
 			return line, false // reported by checkTracked
 		}
 		line.Weight, line.Reverse = known[at].weight, known[at].reverse
+		if kind != sessions && thing.position.precedes(known[at].at) {
+			c.warnWithHint(thing.position, "move it before", "%s %q is defined on %s only, which is too late for keepalived",
+				kind.noun, thing.name, thing.position.lineOf(known[at].at))
+		}
 	}
 	if thing.weight != nil {
 		line.Weight = *thing.weight
