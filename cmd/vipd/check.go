@@ -16,6 +16,7 @@ import (
 // Exit codes of a configuration test, which are keepalived's, but that it has
 // 0 for a configuration that is not there.
 const (
+	exitNoWord     = 2 // a keyword lacks a word
 	exitNoConfig   = 4 // no such file
 	exitConfigTest = 5 // errors or warnings
 	exitUnsafe     = 6 // only that programs run without enable_script_security, or that an included file is missing
@@ -122,7 +123,9 @@ func checkFile(file string, o config.Options) checkResult {
 		case len(faults) == 0:
 			result.code, result.failure = exitNoConfig, err
 			result.Errors = []message{{File: file, Message: err.Error()}}
-		case slices.ContainsFunc(faults, func(e *config.Error) bool { return e.Kind == config.FaultOfFile }):
+		case has(faults, config.FaultOfForm):
+			result.code = exitNoWord
+		case has(faults, config.FaultOfFile):
 			result.code = exitUnsafe
 		}
 		return result
@@ -133,13 +136,17 @@ func checkFile(file string, o config.Options) checkResult {
 	if len(c.Warnings) > 0 {
 		result.Verdict, result.code = "warning", exitConfigTest
 	}
-	if slices.ContainsFunc(c.Warnings, func(e *config.Error) bool { return e.Kind == config.FaultOfSafety }) {
+	if has(c.Warnings, config.FaultOfSafety) {
 		result.code = exitUnsafe
 	}
 	if tree, err := o.LoadTree(file); err == nil {
 		result.explained = config.Explain(tree, c)
 	}
 	return result
+}
+
+func has(all []*config.Error, kind config.Kind) bool {
+	return slices.ContainsFunc(all, func(e *config.Error) bool { return e.Kind == kind })
 }
 
 // print prints the result for a person.

@@ -87,6 +87,11 @@ func start(o options, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.namespace == "" {
+		if err := enterNamespace(c.Global.NetNamespace); err != nil {
+			return err
+		}
+	}
 	report := takeReport()
 	if !o.foreground && report == nil && os.Getenv(daemon.RestartsVariable) == "" {
 		if background(stderr) != exitOK {

@@ -45,7 +45,8 @@ type Kind uint8
 const (
 	FaultOfText   Kind = iota // what is written
 	FaultOfFile               // a file that is not there or cannot be read
-	FaultOfSafety             // a program that others than root can change
+	FaultOfForm               // a keyword without the words it needs
+	FaultOfSafety             // programs that run without enable_script_security
 )
 
 // Error is the position, the message and, after a semicolon, the hint.

@@ -13,6 +13,9 @@ var root = table[Config]{
 			// Several blocks are one.
 			maps.Copy(c.defaults.found, globalKeywords.apply(c, &c.defaults, s.Block.Nodes))
 		}},
+		{name: "net_namespace", form: "NAME", min: 1, max: 1, set: func(_ *converter, to *Config, s *Statement) {
+			to.Global.NetNamespace = s.Arguments()[0]
+		}},
 		{name: "vrrp_script", form: "NAME", min: 1, max: 1, block: true, repeats: true, set: addScript},
 		{name: "vrrp_track_process", form: "NAME", min: 1, max: 1, block: true, repeats: true, set: addProcess},
 		{name: "track_file", form: "NAME", min: 1, max: 1, block: true, repeats: true, set: addFile},
@@ -56,15 +59,6 @@ var globalKeywords = table[globalDraft]{
 		flagKeyword("vrrp_min_garp", func(to *globalDraft) *bool { return &to.minGARP }),
 		flagKeyword("vrrp_strict", func(to *globalDraft) *bool { return &to.instance.Strict }),
 		flagKeyword("v3_checksum_as_v2", func(to *globalDraft) *bool { return &to.instance.PlainChecksum }),
-		unused[globalDraft]("global_defs", "default_interface", "NAME"),
-		unused[globalDraft]("global_defs", "vrrp_priority", "-20 to 19"),
-		unused[globalDraft]("global_defs", "vrrp_no_swap", ""),
-		unused[globalDraft]("global_defs", "vrrp_rt_priority", "1 to 99"),
-		unused[globalDraft]("global_defs", "vrrp_rlimit_rttime", "MICROSECONDS"),
-		unused[globalDraft]("global_defs", "bfd_priority", "-20 to 19"),
-		unused[globalDraft]("global_defs", "bfd_no_swap", ""),
-		unused[globalDraft]("global_defs", "bfd_rt_priority", "1 to 99"),
-		unused[globalDraft]("global_defs", "bfd_rlimit_rttime", "MICROSECONDS"),
 	},
 		sharedKeywords("vrrp_", ofEveryInstance),
 		extensionKeywords(ofEveryInstance)),
@@ -81,17 +75,6 @@ func setDynamicInterfaces(c *converter, to *globalDraft, s *Statement) {
 }
 
 func ofEveryInstance(to *globalDraft) *Instance { return &to.instance }
-
-// unused is the row of a keyword that is understood and has no effect yet.
-func unused[T any](where, name, form string) keyword[T] {
-	words := 0
-	if form != "" {
-		words = 1
-	}
-	return keyword[T]{name: name, form: form, min: words, max: words, set: func(c *converter, _ *T, s *Statement) {
-		c.unimplement(s, where)
-	}}
-}
 
 // settle completes global_defs, when all of it is read.
 func (d *globalDraft) settle() {

@@ -90,8 +90,6 @@ var instanceKeywords = table[instanceDraft]{
 		{name: "accept", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.accept = new(true) }},
 		{name: "no_accept", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.accept = new(false) }},
 		flagKeyword("strict_mode", func(to *instanceDraft) *bool { return &to.Strict }),
-		unused[instanceDraft]("vrrp_instance", "promote_secondaries", ""),
-		unused[instanceDraft]("vrrp_instance", "debug", "0 to 4"),
 
 		{name: "track_script", block: true, repeats: true, set: track[instanceDraft](scripts)},
 		{name: "track_interface", block: true, repeats: true, set: track[instanceDraft](interfaces)},

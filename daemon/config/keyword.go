@@ -10,6 +10,7 @@ type keyword[T any] struct {
 	min, max int    // how many there may be
 	block    bool   // a block follows
 	repeats  bool   // may stand more than once
+	once     bool   // keepalived warns of a second one
 	ours     bool   // keepalived has no such keyword
 	set      func(c *converter, to *T, s *Statement)
 }
@@ -54,7 +55,9 @@ func (t *table[T]) statement(c *converter, to *T, s *Statement, found seen) {
 		t.reportUnknown(c, s)
 		return
 	}
-	if earlier, twice := found[row.name]; twice && !row.repeats {
+	if earlier, twice := found[row.name]; twice && row.once {
+		c.warnWithHint(s.Position, "the last one counts", "%s was set on %s already", row.name, s.Position.lineOf(earlier))
+	} else if twice && !row.repeats {
 		c.note(s.Position, "the last one counts", "%s was set on %s already", row.name, s.Position.lineOf(earlier))
 	}
 	found[row.name] = s.Position
@@ -77,10 +80,11 @@ type shape struct {
 	name, form string
 	min, max   int
 	block      bool
+	exact      bool // words that are too many are a fault
 }
 
 func (k *keyword[T]) shape() shape {
-	return shape{k.name, k.form, k.min, k.max, k.block}
+	return shape{name: k.name, form: k.form, min: k.min, max: k.max, block: k.block}
 }
 
 // String is the form of the statement.
@@ -103,12 +107,15 @@ func (k shape) fits(c *converter, s *Statement) bool {
 	switch {
 	case count < k.min:
 		c.failWithHint(s.Position, hint, "%s lacks a word", k.name)
+		c.faults[len(c.faults)-1].Kind = FaultOfForm
 	case count > k.max && k.block && k.max == 0:
 		c.failWithHint(s.Position, hint, "unexpected %q after %s", s.Arguments()[k.max], k.name)
 	case k.block && s.Block == nil:
 		c.failWithHint(s.Position, hint, "%s lacks its block", k.name)
 	case !k.block && s.Block != nil:
 		c.failWithHint(s.Position, hint, "%s takes no block", k.name)
+	case count > k.max && k.exact:
+		c.failWithHint(s.Position, hint, "unexpected %q after %s", s.Arguments()[k.max], k.name)
 	case count > k.max:
 		c.note(s.Position, hint, "%q after %s is not read", s.Arguments()[k.max], k.name)
 		s.Words = s.Words[:1+k.max]

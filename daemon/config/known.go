@@ -13,6 +13,7 @@ type known struct {
 	name, form string
 	min, max   int
 	block      bool
+	exact      bool                         // words that are too many are a fault
 	once       bool                         // keepalived warns of a second one, and the first one counts
 	check      func(*converter, *Statement) // the words and the block; nil: they are not looked at
 	// refused says why a file that has it is refused; empty: it is accepted.
@@ -34,7 +35,7 @@ func (k *known) apply(c *converter, where string, s *Statement) {
 		return
 	}
 	c.unimplement(s, where)
-	if (shape{k.name, k.form, k.min, k.max, k.block}).fits(c, s) && k.check != nil {
+	if (shape{k.name, k.form, k.min, k.max, k.block, k.exact}).fits(c, s) && k.check != nil {
 		k.check(c, s)
 	}
 }
@@ -80,6 +81,40 @@ func delay(name string, zero bool) known {
 	return known{name: name, form: "SECONDS", min: 1, max: 1, check: func(c *converter, s *Statement) {
 		if value, ok := c.decimal(s, name, s.Arguments()[0]); ok && value == 0 && !zero {
 			c.fail(s.Position, "%s is 0", name)
+		}
+	}}
+}
+
+// timeout is a delay of 32 bits of microseconds, but not 0.
+func timeout(name string) known {
+	return known{name: name, form: "SECONDS", min: 1, max: 1, check: func(c *converter, s *Statement) {
+		c.seconds(s, name, s.Arguments()[0], maxSeconds)
+	}}
+}
+
+// exactly makes words that are too many a fault.
+func exactly(row known) known {
+	row.exact = true
+	return row
+}
+
+// perhaps makes the words of a row needless.
+func perhaps(row known) known {
+	check := row.check
+	row.min, row.form = 0, "["+row.form+"]"
+	row.check = func(c *converter, s *Statement) {
+		if len(s.Arguments()) > 0 && check != nil {
+			check(c, s)
+		}
+	}
+	return row
+}
+
+// affinity is a list of processors.
+func affinity(name string) known {
+	return known{name: name, form: "CPU ...", min: 1, max: math.MaxInt, check: func(c *converter, s *Statement) {
+		for _, word := range s.Arguments() {
+			c.integer(s, name, word, 0, 1023)
 		}
 	}}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ var schedulers = []string{
 var virtualServerKnown = table[struct{}]{where: "virtual_server", known: slices.Concat([]known{
 	oneOf("ip_family", "inet", "inet6"),
 	whole("retry", 1, math.MaxUint32),
-	delay("delay_before_retry", true), delay("warmup", true), delay("connect_timeout", false), delay("delay_loop", false),
+	delay("delay_before_retry", true), delay("warmup", true), timeout("connect_timeout"), delay("delay_loop", false),
 	bare("inhibit_on_failure"),
 	bare("hashed"), bare("ops"), bare("flag-1"), bare("flag-2"), bare("flag-3"),
 	bare("sh-port"), bare("sh-fallback"), bare("mh-port"), bare("mh-fallback"),
@@ -29,13 +30,18 @@ var virtualServerKnown = table[struct{}]{where: "virtual_server", known: slices.
 			c.integer(s, s.Keyword(), words[0], 1, 86400*31)
 		}
 	}},
-	text("persistence_granularity", "NETMASK"),
+	{name: "persistence_granularity", form: "NETMASK", min: 1, max: 1, check: func(c *converter, s *Statement) {
+		word := s.Arguments()[0]
+		if _, err := netip.ParseAddr(word); err != nil {
+			c.integer(s, s.Keyword(), word, 0, math.MaxUint32)
+		}
+	}},
 	{name: "protocol", form: "TCP|UDP|SCTP", min: 1, max: 1, check: func(c *converter, s *Statement) {
 		if word := s.Arguments()[0]; !slices.Contains([]string{"TCP", "UDP", "SCTP"}, strings.ToUpper(word)) {
 			c.failWithHint(s.Position, "it may be TCP, UDP or SCTP", "unknown protocol %q", word)
 		}
 	}},
-	bare("ha_suspend"), onOff("smtp_alert"), text("virtualhost", "NAME"), text("snmp_name", "NAME"),
+	bare("ha_suspend"), onOff("smtp_alert"), text("virtualhost", "NAME"), exactly(text("snmp_name", "NAME")),
 	bare("alpha"), bare("omega"),
 	runs("quorum_up"), runs("quorum_down"),
 	whole("quorum", 1, math.MaxUint32), whole("hysteresis", 0, math.MaxUint32), whole("weight", 1, maxServerWeight),
@@ -100,19 +106,19 @@ var realServerKnown = table[struct{}]{where: "real_server", known: []known{
 	onOff("inhibit_on_failure"),
 	runs("notify_up"), runs("notify_down"),
 	onOff("alpha"), whole("retry", 1, math.MaxUint32),
-	delay("delay_before_retry", true), delay("warmup", true), delay("connect_timeout", false), delay("delay_loop", false),
-	onOff("smtp_alert"), text("virtualhost", "NAME"), text("snmp_name", "NAME"),
+	delay("delay_before_retry", true), delay("warmup", true), timeout("connect_timeout"), delay("delay_loop", false),
+	onOff("smtp_alert"), text("virtualhost", "NAME"), exactly(text("snmp_name", "NAME")),
 	checker("TCP_CHECK", true),
 	checker("PING_CHECK", true),
 	checker("UDP_CHECK", true, words("payload", "HEX", 1), words("require_reply", "[HEX]", 0),
 		whole("min_reply_length", 0, math.MaxUint16), whole("max_reply_length", 0, math.MaxUint16)),
 	checker("SMTP_CHECK", true, text("helo_name", "NAME"), smtpHost),
 	checker("DNS_CHECK", true, oneOf("type", "A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"), text("name", "NAME")),
-	checker("MISC_CHECK", false, runs("misc_path"), whole("misc_timeout", 1, maxSeconds), bare("misc_dynamic"),
+	needing("misc_path", "MISC_CHECK", false, runs("misc_path"), whole("misc_timeout", 1, maxSeconds), bare("misc_dynamic"),
 		words("user", "USER [GROUP]", 1)),
-	checker("FILE_CHECK", false, named("track_file", "track_file"), words("weight", "N [reverse]", 1)),
-	checker("BFD_CHECK", false, named("name", "bfd_instance")),
-	httpChecker("HTTP_GET"), httpChecker("SSL_GET"),
+	needing("track_file", "FILE_CHECK", false, named("track_file", "track_file"), words("weight", "N [reverse]", 1)),
+	needing("name", "BFD_CHECK", false, named("name", "bfd_instance")),
+	needing("url", "HTTP_GET", true, httpKnown...), needing("url", "SSL_GET", true, httpKnown...),
 }}
 
 // checker is the row of one, with the keywords that all of them have and,
@@ -125,14 +131,18 @@ func checker(name string, connects bool, own ...known) known {
 	return nested(name, "", 0, 0, &table[struct{}]{where: name, known: rows})
 }
 
-// httpChecker is the row of HTTP_GET or SSL_GET.
-func httpChecker(name string) known {
-	row := checker(name, true, httpKnown...)
-	keywords := row.check
+// needing is a checker that is of no use without a keyword.
+func needing(keyword, name string, connects bool, own ...known) known {
+	return needed(keyword, checker(name, connects, own...))
+}
+
+// needed makes a block a fault that does not have the keyword.
+func needed(keyword string, row known) known {
+	check := row.check
 	row.check = func(c *converter, s *Statement) {
-		keywords(c, s)
-		if !slices.ContainsFunc(statements(s.Block.Nodes), func(line *Statement) bool { return line.Keyword() == "url" }) {
-			c.failWithHint(s.Position, "add: url { ... }", "%s has no url", name)
+		check(c, s)
+		if !slices.ContainsFunc(statements(s.Block.Nodes), func(line *Statement) bool { return line.Keyword() == keyword }) {
+			c.fail(s.Position, "%s has no %s", row.name, keyword)
 		}
 	}
 	return row
@@ -147,7 +157,7 @@ var connectionKnown = []known{
 	{name: "connect_ip", form: "ADDRESS", min: 1, max: 1, check: checkServer},
 	whole("connect_port", 1, math.MaxUint16),
 	{name: "bindto", form: "ADDRESS", min: 1, max: 1, check: checkServer},
-	whole("bind_port", 1, math.MaxUint16), text("bind_if", "NAME"), delay("connect_timeout", false),
+	whole("bind_port", 1, math.MaxUint16), text("bind_if", "NAME"), timeout("connect_timeout"),
 	whole("fwmark", 0, math.MaxUint32),
 }
 
@@ -157,7 +167,7 @@ var httpKnown = []known{
 	deprecated(whole("nb_get_retry", 0, math.MaxUint32), "retry"),
 	text("virtualhost", "NAME"), oneOf("http_protocol", "1.0", "1.1", "1.0C", "1.0c"),
 	onOff("enable_sni"), onOff("fast_recovery"),
-	nested("url", "", 0, 0, &table[struct{}]{where: "url", known: []known{
+	needed("path", nested("url", "", 0, 0, &table[struct{}]{where: "url", known: []known{
 		text("path", "PATH"), text("virtualhost", "NAME"),
 		{name: "digest", form: "MD5", min: 1, max: 1, check: func(c *converter, s *Statement) {
 			if word := s.Arguments()[0]; len(word) != 32 || strings.Trim(word, "0123456789abcdefABCDEF") != "" {
@@ -168,7 +178,7 @@ var httpKnown = []known{
 		words("regex", "REGEX", 1), bare("regex_no_match"), words("regex_options", "OPTION ...", 1),
 		whole("regex_min_offset", 0, math.MaxUint32), whole("regex_max_offset", 0, math.MaxUint32),
 		words("regex_stack", "START MOST", 2),
-	}}),
+	}})),
 }
 
 // checkStatusCodes reads codes and ranges of codes of HTTP, from 100 to 599.

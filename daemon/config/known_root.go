@@ -16,7 +16,7 @@ var knownRoot = []known{
 	},
 	{name: "virtual_server_group", form: "NAME", min: 1, max: 1, block: true, check: checkServerGroup},
 	nested("SSL", "", 0, 0, &sslKnown),
-	nested("garp_group", "", 0, 0, &garpGroupKnown),
+	{name: "garp_group", block: true, check: checkAnnouncementGroup},
 	lines("static_ipaddress", ""),
 	routeLines("static_routes", true),
 	ruleLines("static_rules"),
@@ -24,11 +24,7 @@ var knownRoot = []known{
 	lines("linkbeat_interfaces", ""),
 	bare("linkbeat_use_polling"),
 	lines("interface_up_down_delays", ""),
-	{
-		name: "net_namespace", form: "NAME", min: 1, max: 1,
-		refused: "vipd would set addresses outside of it; start it there: ip netns exec NAME vipd",
-	},
-	text("net_namespace_ipvs", "NAME"),
+	perhaps(text("net_namespace_ipvs", "NAME")),
 	bare("namespace_with_ipsets"),
 	text("instance", "NAME"),
 	bare("use_pid_dir"),
@@ -48,23 +44,27 @@ var trackGroupKnown = table[struct{}]{where: "track_group", known: []known{lines
 // knownGlobal are those of global_defs.
 var knownGlobal = slices.Concat([]known{
 	bare("process_names"),
-	{name: "process_name", form: "[NAME]", max: 1},
-	{name: "vrrp_process_name", form: "[NAME]", max: 1},
-	{name: "checker_process_name", form: "[NAME]", max: 1},
-	deprecated(known{name: "lvs_process_name", form: "[NAME]", max: 1}, "checker_process_name"),
-	{name: "bfd_process_name", form: "[NAME]", max: 1},
+	text("process_name", "NAME"),
+	text("vrrp_process_name", "NAME"),
+	text("checker_process_name", "NAME"),
+	text("lvs_process_name", "NAME"),
+	text("bfd_process_name", "NAME"),
 
-	lines("notification_email", ""),
+	{name: "notification_email", block: true, check: func(c *converter, s *Statement) {
+		if len(c.lines(s.Block)) == 0 {
+			c.warn(s.Position, "notification_email is empty")
+		}
+	}},
 	text("notification_email_from", "ADDRESS"),
 	{name: "smtp_server", form: "HOST [PORT]", min: 1, max: 2, check: func(c *converter, s *Statement) {
 		if words := s.Arguments(); len(words) > 1 {
 			c.integer(s, "port", words[1], 1, math.MaxUint16)
 		}
 	}},
-	text("smtp_helo_name", "NAME"),
-	whole("smtp_connect_timeout", 0, maxSeconds),
+	perhaps(text("smtp_helo_name", "NAME")),
+	whole("smtp_connect_timeout", 1, maxSeconds),
 	onOff("smtp_alert"), onOff("smtp_alert_vrrp"), onOff("smtp_alert_checker"),
-	bare("no_email_faults"), bare("no_checker_emails"), onOff("checker_log_all_failures"),
+	bare("no_email_faults"), onOff("no_checker_emails"), onOff("checker_log_all_failures"),
 
 	runs("startup_script"),
 	whole("startup_script_timeout", 1, 1000),
@@ -73,12 +73,14 @@ var knownGlobal = slices.Concat([]known{
 	text("notify_fifo", "PATH"), runs("notify_fifo_script"),
 	text("vrrp_notify_fifo", "PATH"), runs("vrrp_notify_fifo_script"),
 	text("lvs_notify_fifo", "PATH"), runs("lvs_notify_fifo_script"),
-	onOff("vrrp_notify_priority_changes"), onOff("fifo_write_vrrp_states_on_reload"),
+	onOff("vrrp_notify_priority_changes"), bare("fifo_write_vrrp_states_on_reload"),
 	onOff("rs_init_notifies"),
 
-	whole("max_auto_priority", -1, 99),
+	perhaps(whole("max_auto_priority", -1, 99)),
 	whole("min_auto_priority_delay", 1, 10000000),
 	text("default_interface", "NAME"),
+	whole("vrrp_priority", -20, 19), bare("vrrp_no_swap"), whole("vrrp_rt_priority", 1, 99), whole("vrrp_rlimit_rttime", 1, math.MaxUint32),
+	whole("bfd_priority", -20, 19), bare("bfd_no_swap"), whole("bfd_rt_priority", 1, 99), whole("bfd_rlimit_rttime", 1, math.MaxUint32),
 	bare("disable_local_igmp"),
 	{name: "lvs_timeouts", form: "[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]", min: 2, max: 6, check: checkTimeouts},
 	bare("lvs_flush"),
@@ -92,20 +94,24 @@ var knownGlobal = slices.Concat([]known{
 	whole("nftables_ipvs_start_fwmark", 1, math.MaxUint32),
 
 	whole("checker_priority", -20, 19), bare("checker_no_swap"), whole("checker_rt_priority", 1, 99),
-	words("vrrp_cpu_affinity", "CPU ...", 1), words("checker_cpu_affinity", "CPU ...", 1), words("bfd_cpu_affinity", "CPU ...", 1),
-	{name: "snmp_socket", form: "[ADDRESS]", max: 1},
+	affinity("vrrp_cpu_affinity"), affinity("checker_cpu_affinity"), affinity("bfd_cpu_affinity"),
+	exactly(text("snmp_socket", "ADDRESS")),
 	bare("enable_snmp_vrrp"), bare("enable_snmp_checker"), bare("enable_snmp_rfc"), bare("enable_snmp_rfcv2"),
 	bare("enable_snmp_rfcv3"), bare("enable_traps"), bare("enable_snmp_keepalived"),
 	bare("enable_dbus"), text("dbus_service_name", "NAME"),
-	words("vrrp_rx_bufs_policy", "MTU|ADVERT|SIZE", 1),
-	whole("vrrp_rx_bufs_multiplier", 1, math.MaxUint32),
+	{name: "vrrp_rx_bufs_policy", form: "MTU|ADVERT|SIZE", min: 1, max: 1, check: func(c *converter, s *Statement) {
+		if word := s.Arguments()[0]; word != "MTU" && word != "ADVERT" {
+			c.integer(s, s.Keyword(), word, 0, math.MaxInt32)
+		}
+	}},
+	exactly(whole("vrrp_rx_bufs_multiplier", 1, math.MaxUint32)),
 	bare("log_unknown_vrids"),
 	text("vmac_prefix", "PREFIX"), text("vmac_addr_prefix", "PREFIX"),
-	words("umask", "BITS", 1),
+	exactly(known{name: "umask", form: "BITS", min: 1, max: 1, check: checkUmask}),
 	whole("random_seed", 0, math.MaxUint32),
 	{name: "reload_check_config", form: "[LOGFILE]", max: 1},
-	text("reload_time_file", "PATH"), bare("reload_repeat"), text("reload_file", "PATH"),
-	text("config_save_dir", "PATH"), text("tmp_config_directory", "PATH"), bare("data_use_instance"),
+	exactly(text("reload_time_file", "PATH")), bare("reload_repeat"), perhaps(text("reload_file", "PATH")),
+	text("config_save_dir", "PATH"), text("tmp_config_directory", "PATH"), onOff("data_use_instance"),
 
 	// keepalived 2.3 and 2.4 have these.
 	delay("vrrp_delay_after_boot", true), onOff("vrrp_owner_ignore_adverts"), bare("use_symlink_paths"),
@@ -114,14 +120,51 @@ var knownGlobal = slices.Concat([]known{
 	whole("json_version", 1, 2), text("iproute_usr_dir", "PATH"), text("iproute_etc_dir", "PATH"),
 	text("state_dump_file", "PATH"), text("stats_dump_file", "PATH"), text("json_dump_file", "PATH"),
 },
-	as(known{name: "vrrp_garp_extra_if", form: "[all] [SECONDS]", max: 2}, "vrrp_vmac_garp_intvl"),
-	as(known{name: "lvs_flush_on_stop", form: "[vs]", max: 1}, "lvs_flush_onstop"),
+	extraAnnouncements("vrrp_garp_extra_if", "vrrp_vmac_garp_intvl"),
+	as(perhaps(oneOf("lvs_flush_on_stop", "VS")), "lvs_flush_onstop"),
 	as(whole("checker_rlimit_rttime", 1, math.MaxUint32), "checker_rlimit_rtime", "vrrp_rlimit_rtime", "bfd_rlimit_rtime"),
-	as(whole("vrrp_netlink_cmd_rcv_bufs", 1, math.MaxUint32),
+	as(whole("vrrp_netlink_cmd_rcv_bufs", 0, math.MaxUint32),
 		"vrrp_netlink_monitor_rcv_bufs", "process_monitor_rcv_bufs", "lvs_netlink_cmd_rcv_bufs", "lvs_netlink_monitor_rcv_bufs"),
 	as(onOff("vrrp_netlink_cmd_rcv_bufs_force"), "vrrp_netlink_monitor_rcv_bufs_force", "process_monitor_rcv_bufs_force",
 		"lvs_netlink_cmd_rcv_bufs_force", "lvs_netlink_monitor_rcv_bufs_force"),
 )
+
+// extraAnnouncements are [all] [SECONDS], and an old name of that.
+func extraAnnouncements(name, old string) []known {
+	row := known{name: name, form: "[all] SECONDS", max: 2, check: func(c *converter, s *Statement) {
+		seconds := slices.DeleteFunc(slices.Clone(s.Arguments()), func(word string) bool { return word == "all" })
+		if len(seconds) == 0 {
+			c.fail(s.Position, "%s has no time", s.Keyword())
+			return
+		}
+		c.integer(s, s.Keyword(), seconds[0], 1, 86400)
+	}}
+	former := row
+	former.name = old
+	return []known{row, deprecated(former, name)}
+}
+
+// checkUmask reads octal digits, or names of bits (S_IRUSR in stat.h) as
+// IRUSR|IWUSR.
+func checkUmask(c *converter, s *Statement) {
+	word := s.Arguments()[0]
+	if bits, err := strconv.ParseUint(word, 0, 32); err == nil && bits <= 0o777 {
+		return
+	}
+	for name := range strings.SplitSeq(word, "|") {
+		if len(name) < 4 || !strings.Contains("IRUSR IWUSR IXUSR IRGRP IWGRP IXGRP IROTH IWOTH IXOTH", name) {
+			c.failWithHint(s.Position, "for example 022", "umask %q is none", word)
+			return
+		}
+	}
+}
+
+func checkAnnouncementGroup(c *converter, s *Statement) {
+	found := garpGroupKnown.apply(c, &struct{}{}, s.Block.Nodes)
+	if found["garp_interval"].Line == 0 && found["gna_interval"].Line == 0 {
+		c.warn(s.Position, "garp_group has no interval")
+	}
+}
 
 // checkTimeouts reads pairs of a protocol and whole seconds, at most 31 days
 // (IP_VS_TIMEOUT_MAX in net/netfilter/ipvs/ip_vs_ctl.c).
@@ -150,17 +193,17 @@ var knownInstance = slices.Concat([]known{
 	routeLines("virtual_routes", false), ruleLines("virtual_rules"),
 	runs("notify"), runs("notify_master"),
 	runs("notify_backup"), runs("notify_fault"),
-	runs("notify_stop"), runs("notify_deleted"),
+	runs("notify_stop"), perhaps(runs("notify_deleted")),
 	runs("notify_master_rx_lower_pri"),
 	onOff("notify_priority_changes"), onOff("smtp_alert"),
-	whole("kernel_rx_buf_size", 1, math.MaxUint32), bare("linkbeat_use_polling"),
+	exactly(whole("kernel_rx_buf_size", 0, math.MaxUint32)), bare("linkbeat_use_polling"), bare("promote_secondaries"), whole("debug", 0, 4),
 	deprecated(text("lvs_sync_daemon_interface", "NAME"), "lvs_sync_daemon in global_defs"),
 
 	// keepalived 2.3 and 2.4 have these.
 	onOff("owner_ignore_adverts"), bare("no_virtual_ipaddress"), words("timer_expired_backup", "", 0),
 	words("thread_timer_expired", "", 0),
 },
-	as(known{name: "garp_extra_if", form: "[all] [SECONDS]", max: 2}, "vmac_garp_intvl"),
+	extraAnnouncements("garp_extra_if", "vmac_garp_intvl"),
 )
 
 // knownGroup are those of vrrp_sync_group.

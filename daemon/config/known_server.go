@@ -46,17 +46,17 @@ func checkServerGroup(c *converter, s *Statement) {
 
 // virtualServer is what checks need of a virtual_server.
 type virtualServer struct {
-	s          *Statement
-	address    netip.AddrPort
-	mark       bool
-	group      string
-	protocol   string
-	found      seen
-	method     string
-	quorum     int
-	weight     int // of a real server that says none
-	hysteresis int
-	reals      []realServer
+	s                 *Statement
+	address           netip.AddrPort
+	mark              bool
+	group             string
+	protocol          string
+	found             seen
+	method, scheduler string
+	quorum            int
+	weight            int // of a real server that says none
+	hysteresis        int
+	reals             []realServer
 }
 
 type realServer struct {
@@ -96,6 +96,8 @@ func (v *virtualServer) read(line *Statement) {
 	switch word := line.Words[1]; line.Keyword() {
 	case "protocol":
 		v.protocol = strings.ToUpper(word)
+	case "lb_algo", "lvs_sched":
+		v.scheduler = word
 	case "lb_kind", "lvs_method":
 		v.method = word
 	case "quorum":
@@ -174,6 +176,14 @@ func (c *converter) checkService(v *virtualServer) {
 		c.warn(v.found["ops"], "ops has an effect for UDP only")
 	case !group.addresses && v.protocol != "":
 		c.warn(v.found["protocol"], "protocol has no effect with a fwmark")
+	}
+	for _, flag := range []string{"sh-port", "sh-fallback", "mh-port", "mh-fallback", "hashed"} {
+		if v.has(flag) && v.scheduler != "sh" && v.scheduler != "mh" {
+			c.warn(v.found[flag], "%s has an effect for the schedulers sh and mh only", flag)
+		}
+	}
+	if v.has("sorry_server_inhibit", "sorry_server_lvs_method") && !v.has("sorry_server") {
+		c.warn(at, "virtual_server %s has no sorry_server, and says something of it", v.name())
 	}
 	if group.marks && v.has("ha_suspend") {
 		c.warn(v.found["ha_suspend"], "ha_suspend has no effect with a fwmark")

@@ -39,14 +39,16 @@ type Machine struct {
 	Lstat        func(path string) (fs.FileInfo, error)
 	Stat         func(path string) (fs.FileInfo, error)
 	Readlink     func(path string) (string, error) // the whole path without symbolic links
-	IsRoot       func(user string) bool            // whether a program of the user, who may be "", runs as root
-	Path         []string                          // where programs are searched
+	HasUser      func(name string) bool
+	IsRoot       func(user string) bool // whether a program of the user, who may be "", runs as root
+	Path         []string               // where programs are searched
 }
 
 // ThisMachine is the one that it runs on.
 func ThisMachine() Machine {
 	return Machine{
 		HasInterface: func(name string) bool { _, err := net.InterfaceByName(name); return err == nil },
+		HasUser:      func(name string) bool { _, err := account.Lookup(name); return err == nil },
 		Lstat:        os.Lstat,
 		Stat:         os.Stat,
 		Readlink:     filepath.EvalSymlinks,
@@ -68,9 +70,10 @@ func runsAsRoot(name string) bool {
 // CheckMachine adds to Warnings and Notes what of the configuration the
 // machine does not have, or has in a way that is not safe.
 func (c *Config) CheckMachine(m Machine) {
-	if !c.Global.DynamicInterfaces {
+	if !c.Global.DynamicInterfaces && c.Global.NetNamespace == "" {
 		c.checkInterfaces(m)
 	}
+	c.checkUsers(m)
 	c.checkPrograms(m)
 	sortByLine(c.Warnings)
 	sortByLine(c.Notes)
@@ -106,6 +109,19 @@ func (c *Config) checkInterfaces(m Machine) {
 		for _, tracked := range instance.TrackInterfaces {
 			check(tracked.Name, tracked.Position)
 		}
+	}
+}
+
+// checkUsers reports users that do not exist.
+func (c *Config) checkUsers(m Machine) {
+	check := func(name string, at Position) {
+		if name != "" && !m.HasUser(name) {
+			c.warn(at, FaultOfText, "", "there is no user %q", name)
+		}
+	}
+	check(c.Global.ScriptUser, Position{File: c.File, Line: 1})
+	for _, script := range c.Scripts {
+		check(script.User, script.Position)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 var processKeywords = table[Process]{
 	where: "vrrp_track_process",
 	keywords: []keyword[Process]{
-		{name: "process", form: "PROGRAM [PARAMETER ...]", min: 1, max: math.MaxInt, set: func(_ *converter, to *Process, s *Statement) {
+		{name: "process", form: "PROGRAM [PARAMETER ...]", once: true, min: 1, max: math.MaxInt, set: func(_ *converter, to *Process, s *Statement) {
 			to.Command, to.Parameters = s.Arguments()[0], s.Arguments()[1:]
 		}},
 		{name: "param_match", form: "[initial|partial]", max: 1, set: func(c *converter, to *Process, s *Statement) {
@@ -103,7 +103,7 @@ func (c *converter) checkTwice(s *Statement, name string, at Position) {
 var fileKeywords = table[File]{
 	where: "track_file",
 	keywords: []keyword[File]{
-		{name: "file", form: "PATH", min: 1, max: 1, set: func(_ *converter, to *File, s *Statement) { to.Path = s.Arguments()[0] }},
+		{name: "file", form: "PATH", once: true, min: 1, max: 1, set: func(_ *converter, to *File, s *Statement) { to.Path = s.Arguments()[0] }},
 		{name: "weight", form: "N [reverse]", min: 1, max: 2, set: func(c *converter, to *File, s *Statement) {
 			if value, ok := c.weight(s, s.Arguments(), maxNumberWeight, &to.Reverse); ok {
 				to.Weight = value
