@@ -34,6 +34,13 @@ func privilegesOf(t testing.TB, pid int) map[string]string {
 	return all
 }
 
+// pidNow is what the pid file says; 0 while it is being written.
+func (s *subject) pidNow() int {
+	text, _ := os.ReadFile(s.pidFile)
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}
+
 // The capabilities that are kept (capabilities(7)): DAC_READ_SEARCH,
 // NET_BROADCAST, NET_ADMIN and NET_RAW, and for scripts CHOWN, DAC_OVERRIDE,
 // FOWNER, KILL, SETGID and SETUID.
@@ -57,7 +64,7 @@ func TestLivePrivilegesAreGivenUp(t *testing.T) {
 	check("guardian", a.guardian())
 	l.awaitFrame(0, 5*time.Second, "announcement of node 1", announcementOf(1))
 	a.signal(worker, syscall.SIGKILL)
-	l.await(10*time.Second, "another worker", func() bool { return a.worker() != worker })
+	l.await(10*time.Second, "another worker", func() bool { return a.pidNow() != worker && a.pidNow() != 0 })
 	mark := l.mark()
 	l.awaitFrame(mark, 10*time.Second, "announcement of the next worker", announcementOf(1))
 	check("the next worker", a.worker())
@@ -74,14 +81,28 @@ func TestLivePrivilegesThatScriptsNeed(t *testing.T) {
 	}
 	block := fmt.Sprintf("vrrp_script s {\n script %s\n user root\n}\n", script)
 	a := l.vipdWith(1, l.configure(1, 250, block, "track_script {\n s\n }\n"))
-	got := privilegesOf(t, a.worker())
-	if got["CapEff"] != keptForScripts || got["NoNewPrivs"] != "0" {
-		t.Errorf("worker: %v", got)
+	check := func(who string) {
+		t.Helper()
+		l.await(10*time.Second, "the script has run for "+who, func() bool {
+			text, _ := os.ReadFile(seen)
+			return strings.Contains(string(text), "CapEff:\t"+privilegesOf(t, os.Getpid())["CapBnd"])
+		})
+		got := privilegesOf(t, a.worker())
+		if got["CapEff"] != keptForScripts || got["NoNewPrivs"] != "0" {
+			t.Errorf("%s: %v", who, got)
+		}
 	}
-	l.await(5*time.Second, "the script has run", func() bool {
-		text, _ := os.ReadFile(seen)
-		return strings.Contains(string(text), "CapEff:\t"+privilegesOf(t, os.Getpid())["CapBnd"])
-	})
+	check("the worker")
+	worker, guardian := a.worker(), a.guardian()
+	if got := privilegesOf(t, guardian); got["CapEff"] != keptAlways {
+		t.Errorf("guardian: %v", got)
+	}
+	a.signal(worker, syscall.SIGKILL)
+	l.await(10*time.Second, "another worker", func() bool { return a.pidNow() == guardian })
+	if err := os.Remove(seen); err != nil {
+		t.Fatal(err)
+	}
+	check("the next worker")
 }
 
 // watchers are clients that ask much and read nothing.

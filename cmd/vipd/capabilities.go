@@ -51,32 +51,39 @@ func (s *capabilitySets) keep(kept []int) {
 // (PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP). With scripts they begin with all
 // that root has, as keepalived's do.
 func restrict(logger *slog.Logger, n needs) error {
-	kept := alwaysKept
 	if n.scripts {
-		kept = slices.Concat(kept, keptForScripts)
+		return told(logger, drop(slices.Concat(alwaysKept, keptForScripts)))
 	}
+	if err := dropForever(alwaysKept); err != nil {
+		return told(logger, err)
+	}
+	return told(logger, drop(alwaysKept))
+}
+
+// restrictGuardian gives up what a guardian does not need. It may become a
+// worker, so that it keeps what its worker may get back.
+func restrictGuardian(logger *slog.Logger) error { return told(logger, drop(alwaysKept)) }
+
+// told tells of a program that cannot restrict itself, since it was built with
+// cgo; any other error is one.
+func told(logger *slog.Logger, err error) error {
+	if errors.Is(err, syscall.ENOTSUP) {
+		logger.Warn("capabilities not dropped", "error", err)
+		return nil
+	}
+	return err
+}
+
+// drop gives up the capabilities that are not kept, in all threads.
+func drop(kept []int) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets capabilitySets
 	if err := unix.Capget(&header, &sets[0]); err != nil {
 		return fmt.Errorf("read the capabilities: %w", err)
 	}
 	sets.keep(kept)
-	if !n.scripts {
-		err := dropForever(kept)
-		if errors.Is(err, syscall.ENOTSUP) { // built with cgo
-			logger.Warn("capabilities not dropped", "error", err)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET,
 		uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&sets[0])), 0)
-	if errno == syscall.ENOTSUP {
-		logger.Warn("capabilities not dropped", "error", errno)
-		return nil
-	}
 	if errno != 0 {
 		return fmt.Errorf("drop capabilities: %w", errno)
 	}

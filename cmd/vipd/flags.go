@@ -94,13 +94,13 @@ func flags(o *options) *pflag.FlagSet {
 	f.SortFlags = false
 	f.Usage = func() {}
 	f.StringVarP(&o.file, "use-file", "f", "/etc/keepalived/keepalived.conf", "configuration `FILE`")
-	f.StringVarP(&o.configID, "config-id", "i", "", "what `@ID` lines are compared with (default: the host's name)")
+	f.StringVarP(&o.configID, "config-id", "i", "", "`ID` of the lines that begin with @ID and count (default: the host's name)")
 	f.BoolVarP(&o.foreground, "dont-fork", "n", false, "stay in the foreground")
 	f.BoolVarP(&o.console, "log-console", "l", false, "log to standard error, not to syslog")
 	f.CountVarP(&o.detail, "log-detail", "D", "log every detail")
 	f.Lookup("log-detail").DefValue = "0"
 	f.StringVar(&o.format, "log-format", formatText, "`text|json`")
-	f.StringVarP(&o.facility, "log-facility", "S", "daemon", "of syslog: `0-7|local0-7|user|daemon`")
+	f.StringVarP(&o.facility, "log-facility", "S", "daemon", "`FACILITY` of syslog: 0 to 7, local0 to local7, user or daemon")
 	f.StringVarP(&o.logFile, "log-file", "g", "", "log to `FILE` as well")
 	f.BoolVarP(&o.noSyslog, "no-syslog", "G", false, "do not log to syslog")
 	f.BoolVarP(&o.dump, "dump-conf", "d", false, "log the configuration as keepalived.data has it")
@@ -117,7 +117,7 @@ func flags(o *options) *pflag.FlagSet {
 	f.BoolVarP(&o.onlyCheckers, "check", "C", false, "refused: there are no health checkers yet")
 	f.BoolVarP(&o.genhash, "genhash", "T", false, "refused: see genhash(1)")
 	f.StringVarP(&o.testLog, "config-test", "t", "", "check the configuration; exit 0 when clean, else 5; `[FILE]` takes the messages")
-	f.StringVar(&o.signal, "signum", "", "print the number of the signal `STOP|RELOAD|DATA|STATS|STATS_CLEAR|JSON`")
+	f.StringVar(&o.signal, "signum", "", "print the number of the `SIGNAL` STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON")
 	f.BoolVarP(&o.version, "version", "v", false, "print the version")
 	for _, i := range ignoredFlags {
 		usage := "accepted, without effect: " + i.why
@@ -272,6 +272,10 @@ func asLong(f *pflag.FlagSet, arguments []string) []string {
 	return long
 }
 
+// noValue is how pflag tells of a flag that may lack its value, and has no other
+// then.
+const noValue = `[=" "]`
+
 func usage() string {
 	return `Usage: vipd [run] [FLAGS]         run the virtual routers of a keepalived.conf
        vipd check FILE            check a configuration
@@ -283,5 +287,5 @@ func usage() string {
 
 Flags of run, which are keepalived's where keepalived has them:
 
-` + flags(new(options)).FlagUsages()
+` + strings.ReplaceAll(flags(new(options)).FlagUsages(), noValue, strings.Repeat(" ", len(noValue)))
 }

@@ -59,12 +59,13 @@ func isAt(file *os.File, path string) bool {
 	return err == nil && os.SameFile(held, named)
 }
 
+// writePID writes over what is there, so that a reader always finds a pid.
 func writePID(file *os.File) error {
-	if err := file.Truncate(0); err != nil {
+	text := []byte(strconv.Itoa(os.Getpid()) + "\n")
+	if _, err := file.WriteAt(text, 0); err != nil {
 		return err
 	}
-	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
+	return file.Truncate(int64(len(text)))
 }
 
 // remove removes the file, and then gives up the lock.

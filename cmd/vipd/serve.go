@@ -238,7 +238,7 @@ func guard(arguments []string, stderr io.Writer) int {
 		return exitError
 	}
 	defer queue.flush()
-	if err := restrict(logger, needs{}); err != nil {
+	if err := restrictGuardian(logger); err != nil {
 		logger.Error("guardian failed", "error", err)
 		return exitError
 	}
