@@ -44,6 +44,11 @@ var recipes = map[fault.Kind]recipe{
 	fault.GuardianKilled:  {weight: 4},
 	fault.DaemonPaused:    {weight: 6},
 	fault.DaemonRestarted: {weight: 5, brief: true},
+	fault.DaemonReloaded: {weight: 5, set: func(d *drawing, p *fault.Parameters) {
+		if p.Mode = pick(d, "same", "spoiled", "truncated", "priority"); p.Mode == "priority" {
+			p.Priority = d.between(1, 254)
+		}
+	}},
 	fault.ProcessKilled: {weight: 4, set: func(d *drawing, p *fault.Parameters) {
 		p.Process, p.Signal = d.process(), pick(d, "KILL", "TERM", "INT", "HUP")
 	}},

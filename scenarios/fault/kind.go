@@ -40,6 +40,7 @@ const (
 	GuardianKilled  Kind = "guardian-killed"
 	DaemonPaused    Kind = "daemon-paused"
 	DaemonRestarted Kind = "daemon-restarted"
+	DaemonReloaded  Kind = "daemon-reloaded"
 	ProcessKilled   Kind = "process-killed"
 	ProcessPaused   Kind = "process-paused"
 	WebFails        Kind = "web-fails"
@@ -141,6 +142,12 @@ var catalogue = []description{
 	{DaemonPaused, FamilyProcess, "SIGSTOP to all processes of the VRRP daemon", "SIGCONT", nil, nil, nil, nil},
 
 	{DaemonRestarted, FamilyProcess, "SIGTERM to the VRRP daemon, and it is started again at once", "nothing is left to heal", nil, nil, nil, nil},
+	{
+		DaemonReloaded, FamilyProcess, "the VRRP daemon reads its configuration again (SIGHUP): the same, edited, or spoiled", "the configuration as it was, read again",
+		[]string{"mode"},
+		[]string{"priority", "address"},
+		nil, nil,
+	},
 	{
 		ProcessKilled, FamilyProcess, "a signal to all processes of that name", "start it again if it ended",
 		[]string{"process"},

@@ -124,6 +124,8 @@ func (k Kind) Modes() []string {
 	switch k { //nolint:exhaustive // the rest have none
 	case WebFails:
 		return []string{"error", "refuse", "hang", "slow", "truncate"}
+	case DaemonReloaded:
+		return []string{"same", "spoiled", "truncated", "no-peers", "priority", "address"}
 	case ScriptFails:
 		return []string{"fail", "hang", "unexecutable"}
 	case Partition:
@@ -178,6 +180,9 @@ func (p Parameters) problems(kind Kind) []string {
 	wrong(p.Protocol != "" && !isProtocol(p.Protocol), "protocol %q is none of %s, tcp:PORT, udp:PORT", p.Protocol, strings.Join(Protocols(), ", "))
 	wrong(p.Direction != "" && !slices.Contains([]string{"from", "to", "both"}, p.Direction), "direction %q is none of from, to, both", p.Direction)
 	wrong(kind == OneWayLoss && p.Direction == "both", "direction both is not one way; link-loss is the fault for it")
+	reloads := func(mode string) bool { return kind == DaemonReloaded && p.Mode == mode }
+	wrong(reloads("priority") != (kind == DaemonReloaded && p.Priority != 0), "mode priority and a priority go together")
+	wrong(reloads("address") != (kind == DaemonReloaded && p.Address.IsValid()), "mode address and an address go together")
 	wrong(p.Path != "" && !strings.HasPrefix(p.Path, "/"), "path %q is not absolute", p.Path)
 	for _, r := range []struct {
 		name  string

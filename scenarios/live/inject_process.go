@@ -61,6 +61,8 @@ func (s *Stand) prepareDaemon(f fault.Fault, v *service) (injection, error) {
 			restarting = goOn(func(context.Context) error { return errors.Join(awaitEnd(daemon), restart()) })
 			return terminate(daemon)
 		}, func() error { return restarting.wait() }}, nil
+	case fault.DaemonReloaded:
+		return s.prepareReload(f, v)
 	case fault.DaemonKilled:
 		v.expect()
 		return injection{v.kill(v.owns), restart}, nil

@@ -277,6 +277,10 @@ var strikes = []struct {
 	{"daemon-restarted", "node1", func(v *viewer) bool {
 		return v.count("node1", "vipd", true) == 0 && v.count("node1", "vipd", false) > 0
 	}},
+	{"daemon-reloaded mode=priority priority=90", "node1", ownedBy("node2")},
+	{"daemon-reloaded mode=address address=10.0.0.201", "node1", func(v *viewer) bool {
+		return v.runs("node1", "ip addr show dev eth0 | grep -q 10.0.0.201/")
+	}},
 	{"process-killed process=nginx", "node2", ended("node2", "nginx")},
 	{"process-killed process=vipd signal=TERM", "node2", ended("node2", "vipd")},
 	{"process-paused process=nginx", "node2", paused("node2", "nginx")},

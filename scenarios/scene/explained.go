@@ -42,6 +42,8 @@ func doingOf(f fault.Fault) doing {
 		return doing{}
 	case fault.DaemonStopped, fault.DaemonRestarted, fault.ClockOffset:
 		return doing{ends: true} // it says goodbye
+	case fault.DaemonReloaded:
+		return doing{owners: reloadOwners[f.Mode]}
 	case fault.DaemonKilled, fault.WorkerKilled, fault.GuardianKilled, fault.HostCrashed, fault.HostRebooted:
 		return doing{owners: itself, ends: true}
 	case fault.ProcessKilled, fault.ProcessPaused:
@@ -66,6 +68,9 @@ func doingOf(f fault.Fault) doing {
 	}
 	return doing{owners: everyone, ends: true, panics: true}
 }
+
+// reloadOwners are the modes of daemon-reloaded that part a node from the others.
+var reloadOwners = map[string]reach{"no-peers": itself, "address": itself}
 
 // excuse is a fault and how long it explains what it does.
 type excuse struct {

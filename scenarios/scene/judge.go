@@ -128,12 +128,9 @@ func (j *judge) late() time.Duration {
 	if len(j.Schedule) == 0 || j.Schedule[0].Phase == nil {
 		return 0
 	}
-	late := j.first.Body.Phase - time.Duration(float64(*j.Schedule[0].Phase)*float64(interval))
-	if late < 0 {
-		late += interval
-	}
+	late := j.first.Body.Phase - time.Duration(float64(*j.Schedule[0].Phase)*float64(interval)) + interval
 	before := history.Window{From: j.first.At - interval, To: j.first.At + interval}
-	if late > interval/2 || j.standstill(before, late) < late {
+	if late > interval/2 || late <= 0 || j.standstill(before, late) < late {
 		return 0
 	}
 	return late

@@ -11,7 +11,7 @@ func TestShippedTopologiesAreValid(t *testing.T) {
 	hosts := map[string]int{
 		"failover": 4, "two-subnets": 4, "two-routers": 4, "dual-lan": 4, "ipv6": 4, "big": 1000,
 		"failover-fast": 3, "failover-weighted": 3, "failover-nopreempt": 3, "failover-vmac": 3, "many-addresses": 3,
-		"failover-spread": 4, "failover-equal": 3,
+		"failover-spread": 4, "failover-unicast": 4, "failover-equal": 3,
 	}
 	for _, name := range file.Shipped() {
 		spec, err := file.OpenShipped(name)

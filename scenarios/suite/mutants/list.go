@@ -18,7 +18,9 @@ const (
 	announcing = "daemon/transport/announce.go"
 	script     = "daemon/track/script.go"
 	weights    = "daemon/track/weight.go"
-	command    = "cmd/vipd/main.go"
+	reloading  = "daemon/reload.go"
+	carrying   = "daemon/carry.go"
+	command    = "cmd/vipd/serve.go"
 )
 
 // The scenarios, and the judges' names.
@@ -36,6 +38,7 @@ const (
 	vipDeleted   = "vip-deleted"
 	noPreempt    = "nopreempt-link-loss"
 	otherLink    = "dual-lan-other-link-down"
+	reloaded     = "reload-same"
 
 	byActive       = "active"
 	byAnnouncement = "announcement"
@@ -172,7 +175,7 @@ func tracking() []Mutant {
 			machine, "r.advertisement = r.advertise(priority)", "",
 		}}},
 		{"script-inverted", "a script's success counts as failure, and its failure as success", webKilled, byFailover, []Edit{{
-			tracked, "w.State = stateOf(result.Up)", "w.State = stateOf(!result.Up)",
+			tracked, "up: result.Up, at: now, detail: result.Status,", "up: !result.Up, at: now, detail: result.Status,",
 		}}},
 		{"script-ignored", "a script without a weight that fails is no fault", nginxKilled, byFailover, []Edit{{
 			tracked, `return t.name + " " + t.failure`, `return ""`,
@@ -196,6 +199,16 @@ func guarding() []Mutant {
 		}}},
 		{"guardian-silent", "the guardian sends no priority 0 for a worker that died", workerKilled, byFailover, []Edit{{
 			releasing, "failures = append(failures, r.sendFarewells(time.Now(), i)...)", "_ = time.Now",
+		}}},
+		{"reload-from-scratch", "a reload ends every virtual router and starts it anew", reloaded, byFailover, []Edit{{
+			reloading, "return a.Interface == b.Interface &&", "return a.Interface != b.Interface &&",
+		}}},
+		{"reload-forgets-results", "a reload waits for every check to return before a router may be Active", reloaded, byFailover, []Edit{{
+			reloading, "case i.isAsBefore(to, s, l.config, next):", "case false:",
+		}, {
+			carrying, "if last, is := l.latest[t.name]; is {", "if last, is := l.latest[t.name]; is && false {",
+		}, {
+			tracked, "case t.weight.Pending() && t.isLate:", "case t.weight.Pending() && t.isLate && false:",
 		}}},
 	}
 }
