@@ -54,7 +54,6 @@ func (a *asking) parsed(arguments []string, stdout, stderr io.Writer, do func() 
 	case err == nil && a.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", a.Arg(0))
 	case err == nil:
-		a.options.settlePaths()
 		err = do()
 	}
 	if err != nil {

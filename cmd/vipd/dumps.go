@@ -7,7 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
+
+	"takeover/daemon/config"
 )
 
 // dumpTimeout bounds how long the daemon may take to answer.
@@ -17,7 +21,21 @@ const dumpTimeout = 5 * time.Second
 type dumper struct {
 	directory string
 	mode      os.FileMode
+	name      string // in the names of .data files; empty: none
 	asked     asked
+}
+
+// dumpUmask keeps dumps for their owner, as keepalived does.
+const dumpUmask = 0o177
+
+// namesOf is what the names of .data files have in them, where several daemons
+// make some (data_use_instance in keepalived.conf(5)).
+func namesOf(o options, c *config.Config) string {
+	if !c.Global.DumpsNamed {
+		return ""
+	}
+	names := []string{o.namespace, c.Global.InstanceName}
+	return strings.Join(slices.DeleteFunc(names, func(name string) bool { return name == "" }), "_")
 }
 
 // asked is what dumps are made of; see daemon.Inquiries.
@@ -28,12 +46,16 @@ type asked interface {
 }
 
 // newDumper dumps into TMPDIR if that is an absolute path, else into /tmp.
-func newDumper(q asked, umask int) dumper {
+func newDumper(q asked, umask *int, name string) dumper {
 	directory := os.Getenv("TMPDIR")
 	if !filepath.IsAbs(directory) {
 		directory = "/tmp"
 	}
-	return dumper{directory: directory, mode: os.FileMode(0o666 &^ umask), asked: q}
+	bits := dumpUmask
+	if umask != nil {
+		bits = *umask
+	}
+	return dumper{directory: directory, mode: os.FileMode(0o666 &^ bits), name: name, asked: q}
 }
 
 // dump does what a signal asks for, and returns the file's path; empty: the
@@ -45,6 +67,9 @@ func (d dumper) dump(ctx context.Context, s os.Signal) (string, error) {
 	switch s {
 	case signalData:
 		name = "keepalived.data"
+		if d.name != "" {
+			name = "keepalived." + d.name + ".data"
+		}
 	case signalStats, signalStatsClear:
 		name = "keepalived.stats"
 		write = func(ctx context.Context, w io.Writer) error {

@@ -153,22 +153,22 @@ func parse(arguments []string) (options, error) {
 			o.accepted = append(o.accepted, "--"+i.name+": "+i.why)
 		}
 	}
-	o.settlePaths()
 	return o, o.check()
 }
 
 // isTest reports whether the configuration is to be checked, and no more.
 func (o *options) isTest() bool { return o.tests }
 
-// settlePaths fills in the paths that follow from others. Daemons in several
-// network namespaces do not share a pid file.
-func (o *options) settlePaths() {
-	if o.pidFile == "" {
-		o.pidFile = defaultPIDFile
-		if o.namespace != "" {
-			o.pidFile = "/run/vipd_" + o.namespace + ".pid"
-		}
+// pidPath is where the pid file is. Daemons in several network namespaces do
+// not share one.
+func (o *options) pidPath() string {
+	switch {
+	case o.pidFile != "":
+		return o.pidFile
+	case o.namespace != "":
+		return "/run/vipd_" + o.namespace + ".pid"
 	}
+	return defaultPIDFile
 }
 
 // controlPath is where the control socket is; empty: there is none.
@@ -177,7 +177,7 @@ func (o *options) controlPath() string {
 	case noControl:
 		return ""
 	case "":
-		return strings.TrimSuffix(o.pidFile, ".pid") + ".sock"
+		return strings.TrimSuffix(o.pidPath(), ".pid") + ".sock"
 	}
 	return o.control
 }
@@ -201,19 +201,18 @@ func (o *options) check() error {
 	return nil
 }
 
-// dumpUmask keeps dumps for their owner, as keepalived does.
-const dumpUmask = 0o177
-
-// umaskBits reads --umask: a number as strtol(3) reads it, at most 0777.
-func (o *options) umaskBits() (int, error) {
+// umaskBits reads --umask: a number as strtol(3) reads it, at most 0777; nil:
+// none was given.
+func (o *options) umaskBits() (*int, error) {
 	if o.umask == "" {
-		return dumpUmask, nil
+		return nil, nil
 	}
 	bits, err := strconv.ParseUint(o.umask, 0, 9)
 	if err != nil {
-		return 0, fmt.Errorf("--umask %q is no number up to 0777", o.umask)
+		return nil, fmt.Errorf("--umask %q is no number up to 0777", o.umask)
 	}
-	return int(bits), nil
+	umask := int(bits)
+	return &umask, nil
 }
 
 // facilityNamed is a facility of syslog: local0 to local7, also by the number

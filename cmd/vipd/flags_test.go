@@ -107,8 +107,8 @@ func TestPathsFollowFromOthers(t *testing.T) {
 		{"--control /tmp/c", "/run/vipd.pid", "/tmp/c"},
 	} {
 		o, err := parse(strings.Fields(one.arguments))
-		if err != nil || o.pidFile != one.pid || o.controlPath() != one.control {
-			t.Errorf("%s: pid file %s, control %s, error %v", one.arguments, o.pidFile, o.controlPath(), err)
+		if err != nil || o.pidPath() != one.pid || o.controlPath() != one.control {
+			t.Errorf("%s: pid file %s, control %s, error %v", one.arguments, o.pidPath(), o.controlPath(), err)
 		}
 	}
 }

@@ -92,6 +92,12 @@ func start(o options, stderr io.Writer) error {
 			return err
 		}
 	}
+	if o.namespace == "" {
+		o.namespace = c.Global.NetNamespace
+		if err := enterNamespace(o.namespace); err != nil {
+			return err
+		}
+	}
 	report := takeReport()
 	if !o.foreground && report == nil && os.Getenv(daemon.RestartsVariable) == "" {
 		if background(stderr) != exitOK {

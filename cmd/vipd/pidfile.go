@@ -83,7 +83,7 @@ type pidFiles struct {
 
 // writePIDs writes the pid to all files that the options name.
 func writePIDs(o options) (*pidFiles, error) {
-	main, err := lockPIDFile(o.pidFile)
+	main, err := lockPIDFile(o.pidPath())
 	if err != nil {
 		return nil, err
 	}

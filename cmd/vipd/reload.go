@@ -14,13 +14,13 @@ import (
 // reloader has the running daemon go over to what its file says by now.
 type reloader struct {
 	options  options
-	needs    needs // of the configuration it has started with
+	started  *config.Config
 	logger   *slog.Logger
 	requests chan daemon.Reload
 }
 
 func newReloader(o options, started *config.Config, logger *slog.Logger) *reloader {
-	return &reloader{options: o, needs: needsOf(started), logger: logger, requests: make(chan daemon.Reload)}
+	return &reloader{options: o, started: started, logger: logger, requests: make(chan daemon.Reload)}
 }
 
 const (
@@ -30,6 +30,9 @@ const (
 
 // errNeedsMore says that the daemon has given up what the configuration needs.
 var errNeedsMore = errors.New("the first script needs capabilities that were given up at the start: restart vipd")
+
+// errOtherNamespace says that no process changes its network namespace.
+var errOtherNamespace = errors.New("net_namespace is another one: restart vipd")
 
 // errEnding says that it is too late for another configuration.
 var errEnding = errors.New("the daemon is ending")
@@ -45,8 +48,11 @@ func (r *reloader) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if needsOf(c).scripts && !r.needs.scripts {
+	switch {
+	case needsOf(c).scripts && !needsOf(r.started).scripts:
 		return errNeedsMore
+	case c.Global.NetNamespace != r.started.Global.NetNamespace:
+		return errOtherNamespace
 	}
 	for _, warning := range c.Warnings {
 		r.logger.Warn("configuration", "warning", warning)

@@ -36,12 +36,15 @@ type server struct {
 
 // serve runs the daemon until it is told to end.
 func serve(o options, c *config.Config, report *report) error {
-	bits, err := o.umaskBits()
+	umask, err := o.umaskBits()
 	if err != nil {
 		return err
 	}
-	if o.umask != "" {
-		unix.Umask(bits)
+	if umask == nil {
+		umask = c.Global.Umask
+	}
+	if umask != nil {
+		unix.Umask(*umask)
 	}
 	logger, queue, err := openLog(o)
 	if err != nil {
@@ -59,7 +62,7 @@ func serve(o options, c *config.Config, report *report) error {
 	r := newReloader(o, c, logger)
 	s.reloadConfig, s.reloads = r.reload, r.requests
 	s.systemd = newNotifier(logger, s.inquiries)
-	s.dumper = newDumper(s.inquiries, bits)
+	s.dumper = newDumper(s.inquiries, umask, namesOf(o, c))
 	err = s.run(c, report)
 	if err != nil {
 		logger.Error("ended", "error", err)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -15,6 +16,9 @@ var root = table[Config]{
 		}},
 		{name: "net_namespace", form: "NAME", min: 1, max: 1, set: func(_ *converter, to *Config, s *Statement) {
 			to.Global.NetNamespace = s.Arguments()[0]
+		}},
+		{name: "instance", form: "NAME", min: 1, max: 1, set: func(_ *converter, to *Config, s *Statement) {
+			to.Global.InstanceName = s.Arguments()[0]
 		}},
 		{name: "vrrp_script", form: "NAME", min: 1, max: 1, block: true, repeats: true, set: addScript},
 		{name: "vrrp_track_process", form: "NAME", min: 1, max: 1, block: true, repeats: true, set: addProcess},
@@ -37,6 +41,8 @@ var globalKeywords = table[globalDraft]{
 		{name: "script_user", form: "USER [GROUP]", min: 1, max: 2, set: func(_ *converter, to *globalDraft, s *Statement) {
 			to.ScriptUser, to.ScriptGroup = user(s.Arguments())
 		}},
+		{name: "umask", form: "NUMBER|BITS", min: 1, max: math.MaxInt, set: setUmask},
+		flagKeyword("data_use_instance", func(to *globalDraft) *bool { return &to.DumpsNamed }),
 		{name: "enable_script_security", set: func(_ *converter, to *globalDraft, _ *Statement) {
 			to.EnableScriptSecurity = true
 		}},

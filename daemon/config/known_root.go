@@ -26,7 +26,6 @@ var knownRoot = []known{
 	lines("interface_up_down_delays", ""),
 	perhaps(text("net_namespace_ipvs", "NAME")),
 	bare("namespace_with_ipsets"),
-	text("instance", "NAME"),
 	bare("use_pid_dir"),
 	whole("child_wait_time", 0, math.MaxUint32),
 }
@@ -107,11 +106,10 @@ var knownGlobal = slices.Concat([]known{
 	exactly(whole("vrrp_rx_bufs_multiplier", 1, math.MaxUint32)),
 	bare("log_unknown_vrids"),
 	text("vmac_prefix", "PREFIX"), text("vmac_addr_prefix", "PREFIX"),
-	exactly(known{name: "umask", form: "BITS", min: 1, max: 1, check: checkUmask}),
 	whole("random_seed", 0, math.MaxUint32),
 	{name: "reload_check_config", form: "[LOGFILE]", max: 1},
 	exactly(text("reload_time_file", "PATH")), bare("reload_repeat"), perhaps(text("reload_file", "PATH")),
-	text("config_save_dir", "PATH"), text("tmp_config_directory", "PATH"), onOff("data_use_instance"),
+	text("config_save_dir", "PATH"), text("tmp_config_directory", "PATH"),
 
 	// keepalived 2.3 and 2.4 have these.
 	delay("vrrp_delay_after_boot", true), onOff("vrrp_owner_ignore_adverts"), bare("use_symlink_paths"),
@@ -142,21 +140,6 @@ func extraAnnouncements(name, old string) []known {
 	former := row
 	former.name = old
 	return []known{row, deprecated(former, name)}
-}
-
-// checkUmask reads octal digits, or names of bits (S_IRUSR in stat.h) as
-// IRUSR|IWUSR.
-func checkUmask(c *converter, s *Statement) {
-	word := s.Arguments()[0]
-	if bits, err := strconv.ParseUint(word, 0, 32); err == nil && bits <= 0o777 {
-		return
-	}
-	for name := range strings.SplitSeq(word, "|") {
-		if len(name) < 4 || !strings.Contains("IRUSR IWUSR IXUSR IRGRP IWGRP IXGRP IROTH IWOTH IXOTH", name) {
-			c.failWithHint(s.Position, "for example 022", "umask %q is none", word)
-			return
-		}
-	}
 }
 
 func checkAnnouncementGroup(c *converter, s *Statement) {

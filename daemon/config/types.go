@@ -18,6 +18,9 @@ type Global struct {
 	GARPRepeat           int           // vrrp_garp_master_repeat, default 5; already in every Instance
 	GARPInterval         time.Duration // vrrp_garp_interval: between two gratuitous ARPs of one interface; 0: none
 	GNAInterval          time.Duration // vrrp_gna_interval: the same for Neighbor Advertisements
+	InstanceName         string        // instance: what the daemon is called, where it has a name
+	DumpsNamed           bool          // data_use_instance: NetNamespace and InstanceName are in the names of .data files
+	Umask                *int          // umask, at most 0777; nil: as the daemon is started
 	NetNamespace         string        // net_namespace: where it runs; empty: where it is started
 	DynamicInterfaces    bool          // dynamic_interfaces: interfaces need not exist
 	StartupDelay         time.Duration // vrrp_startup_delay: before any instance starts; 0: none
