@@ -110,14 +110,12 @@ var realServerKnown = table[struct{}]{where: "real_server", known: []known{
 	onOff("smtp_alert"), text("virtualhost", "NAME"), exactly(text("snmp_name", "NAME")),
 	checker("TCP_CHECK", true),
 	checker("PING_CHECK", true),
-	checker("UDP_CHECK", true, words("payload", "HEX", 1), words("require_reply", "[HEX]", 0),
-		whole("min_reply_length", 0, math.MaxUint16), whole("max_reply_length", 0, math.MaxUint16)),
-	checker("SMTP_CHECK", true, text("helo_name", "NAME"), smtpHost),
-	checker("DNS_CHECK", true, oneOf("type", "A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"), text("name", "NAME")),
-	needing("misc_path", "MISC_CHECK", false, runs("misc_path"), whole("misc_timeout", 1, maxSeconds), bare("misc_dynamic"),
-		words("user", "USER [GROUP]", 1)),
-	needing("track_file", "FILE_CHECK", false, named("track_file", "track_file"), words("weight", "N [reverse]", 1)),
-	needing("name", "BFD_CHECK", false, named("name", "bfd_instance")),
+	checker("UDP_CHECK", true, udpKnown...),
+	checker("SMTP_CHECK", true, smtpKnown...),
+	checker("DNS_CHECK", true, dnsKnown...),
+	needing("misc_path", "MISC_CHECK", false, miscKnown...),
+	needing("track_file", "FILE_CHECK", false, fileKnown...),
+	needing("name", "BFD_CHECK", false, bfdKnown...),
 	needing("url", "HTTP_GET", true, httpKnown...), needing("url", "SSL_GET", true, httpKnown...),
 }}
 
@@ -161,24 +159,44 @@ var connectionKnown = []known{
 	whole("fwmark", 0, math.MaxUint32),
 }
 
-var smtpHost = nested("host", "", 0, 0, &table[struct{}]{where: "host", known: connectionKnown})
+// What single checkers have beyond that.
+var (
+	udpKnown = []known{
+		words("payload", "HEX", 1), words("require_reply", "[HEX]", 0),
+		whole("min_reply_length", 0, math.MaxUint16), whole("max_reply_length", 0, math.MaxUint16),
+	}
+	smtpKnown = []known{
+		text("helo_name", "NAME"),
+		nested("host", "", 0, 0, &table[struct{}]{where: "host", known: connectionKnown}),
+	}
+	dnsKnown = []known{
+		oneOf("type", "A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"), text("name", "NAME"),
+	}
+	miscKnown = []known{
+		runs("misc_path"), whole("misc_timeout", 1, maxSeconds), bare("misc_dynamic"), words("user", "USER [GROUP]", 1),
+	}
+	fileKnown = []known{named("track_file", "track_file"), words("weight", "N [reverse]", 1)}
+	bfdKnown  = []known{named("name", "bfd_instance")}
+)
 
 var httpKnown = []known{
 	deprecated(whole("nb_get_retry", 0, math.MaxUint32), "retry"),
 	text("virtualhost", "NAME"), oneOf("http_protocol", "1.0", "1.1", "1.0C", "1.0c"),
 	onOff("enable_sni"), onOff("fast_recovery"),
-	needed("path", nested("url", "", 0, 0, &table[struct{}]{where: "url", known: []known{
-		text("path", "PATH"), text("virtualhost", "NAME"),
-		{name: "digest", form: "MD5", min: 1, max: 1, check: func(c *converter, s *Statement) {
-			if word := s.Arguments()[0]; len(word) != 32 || strings.Trim(word, "0123456789abcdefABCDEF") != "" {
-				c.fail(s.Position, "digest %q is not 32 hexadecimal digits", word)
-			}
-		}},
-		{name: "status_code", form: "CODE[-CODE] ...", min: 1, max: math.MaxInt, check: checkStatusCodes},
-		words("regex", "REGEX", 1), bare("regex_no_match"), words("regex_options", "OPTION ...", 1),
-		whole("regex_min_offset", 0, math.MaxUint32), whole("regex_max_offset", 0, math.MaxUint32),
-		words("regex_stack", "START MOST", 2),
-	}})),
+	needed("path", nested("url", "", 0, 0, &table[struct{}]{where: "url", known: urlKnown})),
+}
+
+var urlKnown = []known{
+	text("path", "PATH"), text("virtualhost", "NAME"),
+	{name: "digest", form: "MD5", min: 1, max: 1, check: func(c *converter, s *Statement) {
+		if word := s.Arguments()[0]; len(word) != 32 || strings.Trim(word, "0123456789abcdefABCDEF") != "" {
+			c.fail(s.Position, "digest %q is not 32 hexadecimal digits", word)
+		}
+	}},
+	{name: "status_code", form: "CODE[-CODE] ...", min: 1, max: math.MaxInt, check: checkStatusCodes},
+	words("regex", "REGEX", 1), bare("regex_no_match"), words("regex_options", "OPTION ...", 1),
+	whole("regex_min_offset", 0, math.MaxUint32), whole("regex_max_offset", 0, math.MaxUint32),
+	words("regex_stack", "START MOST", 2),
 }
 
 // checkStatusCodes reads codes and ranges of codes of HTTP, from 100 to 599.
