@@ -73,9 +73,7 @@ func Run(ctx context.Context, o Options) error {
 		runtime.GOMAXPROCS(1)
 	}
 	started := time.Now()
-	for _, warning := range o.Config.Warnings {
-		o.Logger.Warn("configuration", "warning", warning)
-	}
+	o.Config.Log(o.Logger)
 	kernel, err := netif.Open()
 	if err != nil {
 		return err

@@ -54,9 +54,7 @@ func (r *reloader) reload(ctx context.Context) error {
 	case c.Global.NetNamespace != r.started.Global.NetNamespace:
 		return errOtherNamespace
 	}
-	for _, warning := range c.Warnings {
-		r.logger.Warn("configuration", "warning", warning)
-	}
+	c.Log(r.logger)
 	done := make(chan error, 1)
 	select {
 	case r.requests <- daemon.Reload{Config: c, Done: done}:
