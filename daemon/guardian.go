@@ -22,10 +22,14 @@ const (
 	// RestartsVariable is the environment variable that tells a worker how
 	// often a guardian has started it anew since it last ran well.
 	RestartsVariable = "VIPD_RESTARTS"
+	// KeepsakeVariable is the one that tells it the descriptor of the Keepsake
+	// of the worker before it; see Options.
+	KeepsakeVariable = "VIPD_KEEPSAKE"
 
 	// The descriptors it inherits.
 	guardianPipe     = 3
 	guardianWatchdog = 4
+	guardianKeepsake = 5 // if there is one
 
 	// guardianGarbagePercent is low: a guardian makes garbage when something
 	// changes, and never otherwise.
@@ -58,6 +62,9 @@ func Guard(logger *slog.Logger, arguments []string, restart bool) error {
 	shrinkLater()
 	unix.CloseOnExec(guardianPipe)
 	unix.CloseOnExec(guardianWatchdog)
+	if os.Getenv(KeepsakeVariable) != "" {
+		unix.CloseOnExec(guardianKeepsake)
+	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	restarts := restartsBefore(os.Getenv(RestartsVariable))
@@ -145,6 +152,11 @@ func rest(signals <-chan os.Signal, delay time.Duration) (ended bool) {
 func becomeWorker(arguments []string, restarts int) error {
 	if err := os.Setenv(RestartsVariable, strconv.Itoa(restarts)); err != nil {
 		return fmt.Errorf("start the worker anew: %w", err)
+	}
+	if os.Getenv(KeepsakeVariable) != "" {
+		if _, err := unix.FcntlInt(guardianKeepsake, unix.F_SETFD, 0); err != nil {
+			return fmt.Errorf("hand the keepsake on: %w", err)
+		}
 	}
 	argv := append([]string{os.Args[0]}, arguments...)
 	if err := syscall.Exec(executable, argv, os.Environ()); err != nil {

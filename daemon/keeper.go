@@ -30,6 +30,7 @@ type keeper struct {
 	page     *watchdog
 	restarts int       // of this worker, for the guardian to go on counting
 	started  time.Time // this worker
+	keepsake *os.File  // may be nil; see Options
 	// inquiries and events are told which guardian there is.
 	inquiries *Inquiries
 	events    *control.Hub
@@ -195,6 +196,10 @@ func (k *keeper) start() (*exec.Cmd, *os.File, error) {
 	process.Env = append(os.Environ(), RestartsVariable+"="+strconv.Itoa(k.restarts))
 	process.Stdout, process.Stderr = os.Stdout, os.Stderr
 	process.ExtraFiles = []*os.File{reader, k.page.file}
+	if k.keepsake != nil {
+		process.ExtraFiles = append(process.ExtraFiles, k.keepsake)
+		process.Env = append(process.Env, KeepsakeVariable+"="+strconv.Itoa(guardianKeepsake))
+	}
 	k.page.guardian.Waiting(time.Time{})
 	if err := process.Start(); err != nil {
 		_ = writer.Close()

@@ -175,6 +175,32 @@ func TestLiveReloadRefused(t *testing.T) {
 	}
 }
 
+// TestLiveRestartWithAWrongFile kills the worker while its file is wrong: the next
+// one goes on with what was in force.
+func TestLiveRestartWithAWrongFile(t *testing.T) {
+	l := newLab(t)
+	configuration := l.configure(1, 150, "", "")
+	s := l.vipdWith(1, configuration)
+	s.awaitLog("to=Active")
+	text, err := os.ReadFile(configuration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.write(configuration, strings.Replace(string(text), "priority 150", "priority 151", 1))
+	s.signal(s.worker(), syscall.SIGHUP)
+	s.awaitLog("configuration reloaded")
+	l.write(configuration, "vrrp_instance VI {\n")
+	for n := range 2 {
+		s.signal(s.worker(), syscall.SIGKILL)
+		s.awaitLogTimes("configuration is wrong, the one that was in force goes on", n+1)
+		s.awaitLogTimes("to=Active", n+2)
+	}
+	mark := l.mark()
+	l.awaitFrame(mark, 5*time.Second, "advertisement at the priority that was in force", func(f frame) bool {
+		return f.advertisement && f.priority == 151
+	})
+}
+
 // write replaces a file at once: who reads it meanwhile reads one or the other.
 func (l *lab) write(path, text string) {
 	l.t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -51,6 +52,9 @@ type Options struct {
 	Opened func() error
 	// Reloads are configurations to go over to. It may be nil.
 	Reloads <-chan Reload
+	// Keepsake, if not nil, is handed on by the guardian to the worker that it
+	// starts anew.
+	Keepsake *os.File
 	// Restarts is how often a guardian has started this worker anew.
 	Restarts int
 }
@@ -128,6 +132,7 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 		k := newKeeper(o.Logger, page, o.Restarts, started)
+		k.keepsake = o.Keepsake
 		k.inquiries, k.events = o.Inquiries, o.Events
 		l.tell = k.tell
 		if !o.NoWatchdog {

@@ -83,7 +83,19 @@ func start(o options, stderr io.Writer) error {
 	if err := enterNamespace(o.namespace); err != nil {
 		return err
 	}
-	c, err := o.load()
+	kept, err := openKeepsake()
+	if err != nil {
+		return err
+	}
+	c, text, wrong := o.load()
+	if wrong == nil {
+		err = kept.keep(text)
+	} else {
+		// A worker that is started anew goes on with what its predecessor had.
+		if c, err = kept.load(o.file); restarts() == 0 || err != nil {
+			return wrong
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -105,11 +117,28 @@ func start(o options, stderr io.Writer) error {
 		}
 		return nil
 	}
-	return serve(o, c, report)
+	return serve(o, beginning{config: c, wrong: wrong, kept: kept}, report)
 }
 
-// load reads the configuration.
-func (o *options) load() (*config.Config, error) { return config.Options{ID: o.configID}.Load(o.file) }
+// load reads the configuration, and returns as well what it comes to as a text.
+func (o *options) load() (*config.Config, []byte, error) {
+	tree, err := config.Options{ID: o.configID}.LoadTree(o.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := config.Convert(tree)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, config.Explain(tree, c), nil
+}
+
+// beginning is what the daemon starts with.
+type beginning struct {
+	config *config.Config
+	wrong  error // of the file: the configuration is the one that was in force
+	kept   keepsake
+}
 
 // version is set by the linker.
 var version = "devel"

@@ -16,11 +16,14 @@ type reloader struct {
 	options  options
 	started  *config.Config
 	logger   *slog.Logger
+	kept     keepsake
 	requests chan daemon.Reload
 }
 
-func newReloader(o options, started *config.Config, logger *slog.Logger) *reloader {
-	return &reloader{options: o, started: started, logger: logger, requests: make(chan daemon.Reload)}
+func newReloader(o options, b beginning, logger *slog.Logger) *reloader {
+	return &reloader{
+		options: o, started: b.config, logger: logger, kept: b.kept, requests: make(chan daemon.Reload),
+	}
 }
 
 const (
@@ -44,7 +47,7 @@ func (r *reloader) reload(ctx context.Context) error {
 	// took is given back.
 	defer debug.SetGCPercent(debug.SetGCPercent(readingPercent))
 	defer time.AfterFunc(returnAfter, debug.FreeOSMemory)
-	c, err := r.options.load()
+	c, text, err := r.options.load()
 	if err != nil {
 		return err
 	}
@@ -63,7 +66,10 @@ func (r *reloader) reload(ctx context.Context) error {
 	}
 	select {
 	case err = <-done:
-		return err
+		if err != nil {
+			return err
+		}
+		return r.kept.keep(text)
 	case <-ctx.Done():
 		return errEnding
 	}

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"takeover/daemon"
-	"takeover/daemon/config"
 	"takeover/daemon/control"
 )
 
@@ -35,7 +34,8 @@ type server struct {
 }
 
 // serve runs the daemon until it is told to end.
-func serve(o options, c *config.Config, report *report) error {
+func serve(o options, b beginning, report *report) error {
+	c := b.config
 	umask, err := o.umaskBits()
 	if err != nil {
 		return err
@@ -59,11 +59,16 @@ func serve(o options, c *config.Config, report *report) error {
 	s := &server{
 		options: o, logger: logger, queue: queue, inquiries: daemon.NewInquiries(), events: control.NewHub(),
 	}
-	r := newReloader(o, c, logger)
+	r := newReloader(o, b, logger)
 	s.reloadConfig, s.reloads = r.reload, r.requests
 	s.systemd = newNotifier(logger, s.inquiries)
 	s.dumper = newDumper(s.inquiries, umask, namesOf(o, c))
-	err = s.run(c, report)
+	for _, one := range separate(b.wrong) {
+		if one != nil {
+			logger.Error("configuration is wrong, the one that was in force goes on", "error", one)
+		}
+	}
+	err = s.run(b, report)
 	if err != nil {
 		logger.Error("ended", "error", err)
 		return err
@@ -72,7 +77,8 @@ func serve(o options, c *config.Config, report *report) error {
 	return nil
 }
 
-func (s *server) run(c *config.Config, report *report) error {
+func (s *server) run(b beginning, report *report) error {
+	c := b.config
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	defer context.AfterFunc(ctx, s.systemd.stopping)()
@@ -98,6 +104,7 @@ func (s *server) run(c *config.Config, report *report) error {
 		NoWatchdog: s.options.noWatchdog,
 		Restarts:   restarts(),
 		Reloads:    s.reloads,
+		Keepsake:   b.kept.file,
 		Inquiries:  s.inquiries,
 		Events:     s.events,
 		Opened:     func() error { return restrict(s.logger, needsOf(c)) },
