@@ -169,6 +169,22 @@ func TestReloadFormsAndDissolvesSyncGroups(t *testing.T) {
 	})
 }
 
+// TestReloadAddsToAnActiveGroup: who joins it becomes Active as well.
+func TestReloadAddsToAnActiveGroup(t *testing.T) {
+	one := router("VI", 7, "priority 150", addresses("10.0.0.100"))
+	two := router("VJ", 8, "priority 150", addresses("10.0.0.101"))
+	got := reloaded(t, one, one+two+"vrrp_sync_group G {\ngroup {\nVI\nVJ\n}\n}\n")
+	want(t, "reload", got[0], []string{
+		"4.000 n1 listen eth0 2 from 10.0.0.1",
+		"4.000 n1 close eth0 2",
+		"4.000 n1 log state changed instance=VJ from=Initialize to=Backup reason=startup",
+		"4.000 n1 advertise 8 priority 150",
+		"4.000 n1 set 10.0.0.101/32 on 2",
+		"4.000 n1 announce 10.0.0.101 x5 on eth0",
+		"4.000 n1 log state changed instance=VJ from=Backup to=Active reason=sync group G is Active",
+	})
+}
+
 func TestRefusedReloadChangesNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		text := router("VI", 7, "priority 150", addresses("10.0.0.100"))

@@ -36,8 +36,9 @@ func (l *loop) dissolve(now time.Time, u *unit) {
 	}
 }
 
-// regroup forms the sync groups that are not there yet. Instances that are in
-// different states end, and start together.
+// regroup forms the sync groups that are not there yet. New members of one that
+// is Active become Active with it. Otherwise, instances that are in different
+// states end, and start together.
 func (l *loop) regroup(now time.Time) {
 	byName := make(map[string]*instance, len(l.instances))
 	for _, i := range l.instances {
@@ -53,6 +54,7 @@ func (l *loop) regroup(now time.Time) {
 		if len(members) == 0 || members[0].unit.isOf(members) {
 			continue
 		}
+		l.bringUp(now, group.Name, members)
 		if !l.joinRunning(members) {
 			for _, i := range members {
 				if i.unit.started {
@@ -61,6 +63,27 @@ func (l *loop) regroup(now time.Time) {
 			}
 			l.join(members)
 		}
+	}
+}
+
+// bringUp makes new instances Active that have no fault, where all other members
+// of their group are.
+func (l *loop) bringUp(now time.Time, group string, members []*instance) {
+	var fresh []*instance
+	for _, i := range members {
+		switch {
+		case !i.unit.started && i.fault() == "":
+			fresh = append(fresh, i)
+		case i.state() != vrrp.Active:
+			return
+		}
+	}
+	if len(fresh) == len(members) {
+		return
+	}
+	for _, i := range fresh {
+		l.startup(now, i.unit)
+		l.step(now, i, vrrp.TakeOver{Reason: "sync group " + group + " is Active"})
 	}
 }
 

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -118,6 +119,10 @@ func (r *VirtualRouter) Step(now time.Time, event Event) []Action {
 		r.peerLost(now, e.Address)
 	case Resign:
 		r.resign(now, e.Reason, "")
+	case TakeOver:
+		if r.state == Backup {
+			r.takeOver(now, cmp.Or(e.Reason, "told to take over"))
+		}
 	case Reconfigured:
 		r.reconfigure(now, e.Parameters)
 	}

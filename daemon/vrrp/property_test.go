@@ -163,6 +163,7 @@ func TestMachineKeepsItsContract(t *testing.T) {
 			"received": func(t *rapid.T) { step(drawReceived(t, router.Parameters())) },
 			"priority": func(t *rapid.T) { step(vrrp.PriorityChanged{Priority: rapid.Uint8().Draw(t, "priority")}) },
 			"resign":   func(t *rapid.T) { step(vrrp.Resign{Reason: rapid.SampledFrom([]string{"", "x"}).Draw(t, "reason")}) },
+			"takeover": func(t *rapid.T) { step(vrrp.TakeOver{Reason: rapid.SampledFrom([]string{"", "x"}).Draw(t, "reason")}) },
 			"reconfigured": func(t *rapid.T) {
 				p := drawParameters(t)
 				if own := router.Parameters(); router.Accepts(p) != nil {

@@ -210,6 +210,10 @@ type (
 	// Active_Down_Timer of Active_Down_Interval. A no-op in other states. It
 	// serves an operator's hand-over and a sync group.
 	Resign struct{ Reason string }
+	// TakeOver makes a Backup Active at once, as the end of Active_Down_Timer
+	// does. A no-op in other states. It serves a router that joins a sync group
+	// whose members are Active.
+	TakeOver struct{ Reason string }
 	// Reconfigured puts other parameters in force, if Accepts has no objection;
 	// else it is a no-op. The state stays. A Backup's timer moves by what
 	// Active_Down_Interval has changed; an Active advertises at once if its
@@ -228,6 +232,7 @@ func (PriorityChanged) isEvent() {}
 func (AddressLost) isEvent()     {}
 func (PeerLost) isEvent()        {}
 func (Resign) isEvent()          {}
+func (TakeOver) isEvent()        {}
 func (Reconfigured) isEvent()    {}
 
 // Action is what a virtual router wants done. The set is closed, and the
