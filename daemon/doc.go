@@ -11,6 +11,9 @@
 // holds. When the worker dies or hangs it sends priority 0 in its name,
 // removes the addresses, and becomes the next worker (guardian.go).
 //
+// Others ask the loop between two events (Inquiries), and hear what happens
+// (control.Hub); the loop copies what they need and waits for nobody.
+//
 // It may import its parts daemon/..., the standard library and
 // golang.org/x/sys. It reads no command line and no configuration file.
 package daemon

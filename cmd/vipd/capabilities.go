@@ -16,7 +16,7 @@ import (
 // needs are what a configuration asks of its processes beyond the network.
 type needs struct{ scripts bool }
 
-// needsOf looks for scripts of any sort.
+// needsOf looks for scripts of any sort: whatever the daemon starts.
 func needsOf(c *config.Config) needs {
 	return needs{scripts: len(c.Scripts) > 0}
 }
