@@ -46,6 +46,18 @@ const (
 // executable is the running program, even when its file was replaced.
 const executable = "/proc/self/exe"
 
+// GuardOptions say what a guardian does.
+type GuardOptions struct {
+	Logger *slog.Logger
+	// Arguments are those of the next worker.
+	Arguments []string
+	// NoRestart leaves it at the release: no worker follows one that died.
+	NoRestart bool
+	// Leaving is called before the process becomes the next worker, for what
+	// does not survive that. It may be nil.
+	Leaving func()
+}
+
 // Guard is the life of a guardian: it waits until the pipe to the worker ends,
 // or until the worker hangs: see watchdog. After the worker's goodbye it
 // returns nil. Otherwise Guard kills the worker if it is not dead yet, sends
@@ -56,7 +68,8 @@ const executable = "/proc/self/exe"
 // SIGTERM, SIGINT and SIGHUP leave it at its post: the worker gets them as
 // well, and does the orderly release. But a worker that dies after that is not
 // started anew.
-func Guard(logger *slog.Logger, arguments []string, restart bool) error {
+func Guard(o GuardOptions) error {
+	logger := o.Logger
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(guardianGarbagePercent)
 	shrinkLater()
@@ -88,7 +101,7 @@ func Guard(logger *slog.Logger, arguments []string, restart bool) error {
 	err = errors.Join(w.problem, releaser.release(h.state, w.process, h.hangs))
 	logger.Error("worker died", "hung", h.hangs, "released", h.state.names(), "error", err)
 
-	if !restart {
+	if o.NoRestart {
 		return nil
 	}
 	if time.Since(h.started) >= wellAfter {
@@ -102,7 +115,10 @@ func Guard(logger *slog.Logger, arguments []string, restart bool) error {
 		logger.Warn("worker may still be ending", "error", err)
 	}
 	logger.Info("worker is started anew", "restarts", restarts+1)
-	return becomeWorker(arguments, restarts+1)
+	if o.Leaving != nil {
+		o.Leaving()
+	}
+	return becomeWorker(o.Arguments, restarts+1)
 }
 
 // restartsBefore reads RestartsVariable; what is not a count is none.

@@ -42,11 +42,11 @@ func (s *subject) pidNow() int {
 }
 
 // The capabilities that are kept (capabilities(7)): DAC_READ_SEARCH,
-// NET_BROADCAST, NET_ADMIN and NET_RAW, and for scripts CHOWN, DAC_OVERRIDE,
-// FOWNER, KILL, SETGID and SETUID.
+// NET_BROADCAST, NET_ADMIN, NET_RAW and SYS_NICE, and for scripts CHOWN,
+// DAC_OVERRIDE, FOWNER, KILL, SETGID and SETUID.
 const (
-	keptAlways     = "0000000000003804"
-	keptForScripts = "00000000000038ef"
+	keptAlways     = "0000000000803804"
+	keptForScripts = "00000000008038ef"
 )
 
 func TestLivePrivilegesAreGivenUp(t *testing.T) {
@@ -69,6 +69,26 @@ func TestLivePrivilegesAreGivenUp(t *testing.T) {
 	l.awaitFrame(mark, 10*time.Second, "announcement of the next worker", announcementOf(1))
 	check("the next worker", a.worker())
 	check("its guardian", a.guardian())
+}
+
+// What was given up does not keep BFD from running before others.
+func TestLivePrivilegesThatBFDNeeds(t *testing.T) {
+	l := newLab(t)
+	block := "bfd_instance b {\n neighbor_ip 10.9.0.2\n source_ip 10.9.0.1\n}\n"
+	a := l.vipdWith(1, l.configure(1, 250, block, ""))
+	const favored = "-20" // field 19 of proc_pid_stat(5)
+	l.await(5*time.Second, "a thread of nice "+favored, func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", a.worker()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(threads, func(path string) bool {
+			text, _ := os.ReadFile(path)
+			_, rest, _ := strings.Cut(string(text), ") ")
+			fields := strings.Fields(rest)
+			return len(fields) > 16 && fields[16] == favored
+		})
+	})
 }
 
 // A script of root's begins with all that root has, as keepalived's does.

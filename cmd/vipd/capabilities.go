@@ -22,8 +22,11 @@ func needsOf(c *config.Config) needs {
 }
 
 // alwaysKept are the capabilities (capabilities(7)) for addresses and raw
-// sockets, and to read the configuration and what is tracked again.
-var alwaysKept = []int{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BROADCAST, unix.CAP_DAC_READ_SEARCH}
+// sockets, to read the configuration and what is tracked again, and for BFD's
+// thread to run before others.
+var alwaysKept = []int{
+	unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BROADCAST, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_NICE,
+}
 
 // keptForScripts are those for scripts of other users: to become them, to end
 // them, and to make FIFOs for them.

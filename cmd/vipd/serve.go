@@ -252,7 +252,10 @@ func guard(arguments []string, stderr io.Writer) int {
 		logger.Error("guardian failed", "error", err)
 		return exitError
 	}
-	if err := daemon.Guard(logger, arguments, !o.noRestart); err != nil {
+	err = daemon.Guard(daemon.GuardOptions{
+		Logger: logger, Arguments: arguments, NoRestart: o.noRestart, Leaving: queue.flush,
+	})
+	if err != nil {
 		logger.Error("guardian failed", "error", err)
 		return exitError
 	}
