@@ -58,7 +58,9 @@ func quarrel(a, b fault.Kind) bool {
 		return slices.Contains(one, a) && slices.Contains(other, b) || slices.Contains(one, b) && slices.Contains(other, a)
 	}
 	restarting := slices.Concat(ends, deaths, limits, standstills)
-	return a == b || both(standstills, ends) || both(webs, webs) || both(interfaces, interfaces) || both(limits, limits) ||
+	// No daemon starts with a configuration that is spoiled.
+	reloads := []fault.Kind{fault.DaemonReloaded}
+	return a == b || both(reloads, restarting) || both(reloads, restarts) || both(standstills, ends) || both(webs, webs) || both(interfaces, interfaces) || both(limits, limits) ||
 		both(standstills, standstills) || both(absences, restarts) || both(deaths, restarting) || both(deaths, interfaces) ||
 		both(deaths, []fault.Kind{fault.DaemonKilled, fault.WorkerKilled, fault.GuardianKilled, fault.ScriptFails, fault.CPUHogs})
 }
