@@ -95,9 +95,7 @@ func addBFD(c *converter, to *Config, s *Statement) {
 	if len(draft.Name) > maxBFDName {
 		c.fail(s.Position, "bfd_instance %q: the name is longer than %d bytes", draft.Name, maxBFDName)
 	}
-	for _, other := range to.BFDs {
-		c.checkTwice(s, other.Name, other.Position)
-	}
+	c.define(s)
 	found := bfdKeywords.apply(c, &draft, s.Block.Nodes)
 	c.checkBFD(&draft, found, to.BFDs)
 	draft.VRRP = draft.vrrp || !draft.checker

@@ -46,7 +46,7 @@ func (c *converter) checkVRIDs(instances []Instance) {
 			continue // reported already
 		}
 		if other, ok := first[key]; ok {
-			c.fail(instance.Position, "vrrp_instance %q has virtual_router_id %d on %s, as %q on %s has",
+			c.failWithHint(instance.Position, "give it another one, or another interface", "vrrp_instance %q has virtual_router_id %d on %s, as %q on %s has",
 				instance.Name, key.vrid, key.device, other.Name, instance.Position.lineOf(other.Position))
 			continue
 		}

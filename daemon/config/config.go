@@ -54,9 +54,11 @@ func Convert(tree *Tree) (*Config, error) {
 // dropFollowUps drops the faults on lines that were reported already: they
 // come of it.
 func (c *converter) dropFollowUps(reported []*Error) {
+	first := map[Position]*Error{}
+	for _, fault := range reported {
+		first[fault.Position] = fault
+	}
 	c.faults = slices.DeleteFunc(c.faults, func(fault *Error) bool {
-		return slices.ContainsFunc(reported, func(first *Error) bool {
-			return fault != first && fault.Position == first.Position
-		})
+		return first[fault.Position] != nil && !slices.Contains(reported, fault)
 	})
 }

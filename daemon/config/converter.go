@@ -16,11 +16,15 @@ type converter struct {
 
 	defaults  globalDraft
 	instances []*instanceDraft
-	groups    []*groupDraft
+	// definitions are what may be tracked, by the keyword that does and the
+	// name; made when all is read.
+	definitions map[string]map[string]definition
+	defined     map[string]Position // what has a name, by its keyword and name
+	groups      []*groupDraft
 }
 
 func newConverter() *converter {
-	return &converter{defaults: newGlobalDraft()}
+	return &converter{defaults: newGlobalDraft(), defined: map[string]Position{}, definitions: map[string]map[string]definition{}}
 }
 
 // convert understands the nodes at the top level: global_defs first, because
@@ -45,12 +49,23 @@ func (c *converter) convert(to *Config, nodes []Node) {
 	c.complete(to)
 }
 
+// maxFaults bounds what is reported of a file that is none.
+const maxFaults = 1000
+
+// isFull says that there is no point in going on.
+func (c *converter) isFull() bool { return len(c.faults) > maxFaults }
+
 func (c *converter) fail(at Position, format string, args ...any) {
 	c.failWithHint(at, "", format, args...)
 }
 
 func (c *converter) failWithHint(at Position, hint, format string, args ...any) {
-	c.faults = append(c.faults, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
+	switch n := len(c.faults); {
+	case n < maxFaults:
+		c.faults = append(c.faults, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
+	case n == maxFaults:
+		c.faults = append(c.faults, &Error{Position: at, Message: fmt.Sprintf("more than %d errors; the rest is not looked at", maxFaults)})
+	}
 }
 
 func (c *converter) warn(at Position, format string, args ...any) {

@@ -195,7 +195,7 @@ var faultTests = []struct{ name, text, want string }{
 
 	{"instance twice", instance("") + strings.NewReplacer("51", "52", "200", "201").Replace(instance("")), `k.conf:7: vrrp_instance "VI_1" was defined on line 1 already`},
 	{"address of two", instance("") + strings.NewReplacer("VI_1", "VI_2", "51", "52").Replace(instance("")), `k.conf:11: virtual address 10.0.0.200 was given to eth0 on line 5 already; both routers may be Active: give it to one of them`},
-	{"VRID twice", instance("") + strings.NewReplacer("VI_1", "VI_2", "200", "201").Replace(instance("")), `k.conf:7: vrrp_instance "VI_2" has virtual_router_id 51 on eth0, as "VI_1" on line 1 has`},
+	{"VRID twice", instance("") + strings.NewReplacer("VI_1", "VI_2", "200", "201").Replace(instance("")), `k.conf:7: vrrp_instance "VI_2" has virtual_router_id 51 on eth0, as "VI_1" on line 1 has; give it another one, or another interface`},
 
 	{"binary", "vrrp_instance\n\x7fELF\x01", `k.conf:2: byte 0x01: not a text file`},
 	{"line too long", "\n#" + strings.Repeat("x", 4096), `k.conf:2: line longer than 4096 bytes`},

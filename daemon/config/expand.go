@@ -9,7 +9,7 @@ import (
 // by running out of memory or not at all.
 const (
 	maxLine          = 4096    // bytes of a line, before and after its variables are put in; keepalived: 1024
-	maxLines         = 1 << 18 // lines of all files, and of what variables and sequences make
+	maxLines         = 1 << 17 // lines of all files, and of what variables and sequences make
 	maxNesting       = 32      // files that include files, variables over lines within another
 	maxSubstitutions = 1000    // variables that are put into one line
 )
@@ -41,6 +41,10 @@ func (x *expander) fail(at Position, format string, args ...any) {
 }
 
 func (x *expander) failWithHint(at Position, hint, format string, args ...any) {
+	if len(x.to.tree.faults) > maxFaults {
+		x.exhausted = true
+		return
+	}
 	x.to.tree.faults = append(x.to.tree.faults, &Error{Position: at, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 

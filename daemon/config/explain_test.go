@@ -15,9 +15,9 @@ import (
 
 // checkExplained explains a text and reads the explanation, which must mean
 // the same. It reports what does not.
-func checkExplained(t rapid.TB, text string) {
+func checkExplained(t rapid.TB, o Options, text string) {
 	t.Helper()
-	tree, err := ParseTree("k.conf", []byte(text))
+	tree, err := o.ParseTree("k.conf", []byte(text))
 	if err != nil {
 		return
 	}
@@ -26,7 +26,7 @@ func checkExplained(t rapid.TB, text string) {
 		return
 	}
 	explained := Explain(tree, want)
-	got, err := Parse("k.conf", explained)
+	got, err := o.Parse("k.conf", explained)
 	if err != nil {
 		t.Fatalf("the explanation is wrong: %v\n%s\nof\n%s", err, explained, text)
 	}
@@ -47,10 +47,10 @@ func TestExplanationsOfSamplesMeanTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkExplained(t, string(text))
+		checkExplained(t, Options{Directory: filepath.Dir(sample)}, string(text))
 	}
 	for _, test := range slices.Concat(warningTests, noteTests) {
-		checkExplained(t, test.text)
+		checkExplained(t, Options{}, test.text)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestExplanationsMeanTheSame(t *testing.T) {
 		draw := func(from []string, most int) string {
 			return strings.Join(rapid.SliceOfN(rapid.SampledFrom(from), 0, most).Draw(t, "lines"), "\n")
 		}
-		checkExplained(t, "global_defs {\n"+draw(globals, 4)+"\n}\nvrrp_script chk {\nscript /bin/true\ninterval 0.5\nweight 3 reverse\n}\n"+
+		checkExplained(t, Options{}, "global_defs {\n"+draw(globals, 4)+"\n}\nvrrp_script chk {\nscript /bin/true\ninterval 0.5\nweight 3 reverse\n}\n"+
 			instance(draw(pool, 8)))
 	})
 }

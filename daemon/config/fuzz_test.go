@@ -15,7 +15,7 @@ import (
 // faults that are inside of it; what is accepted obeys the ranges that the
 // rest of the daemon relies on.
 func FuzzParse(f *testing.F) {
-	samples, _ := filepath.Glob("testdata/good/*.conf")
+	samples, _ := filepath.Glob("testdata/[gc]o*/*.conf") // good and corpus
 	for _, sample := range samples {
 		text, err := os.ReadFile(sample)
 		if err != nil {
@@ -26,12 +26,23 @@ func FuzzParse(f *testing.F) {
 	for _, test := range slices.Concat(faultTests, warningTests, noteTests) {
 		f.Add([]byte(test.text))
 	}
+	for _, text := range []string{
+		"$A= \\\n$A\n\n$A", "~SEQ(i,1,2) ~LST({a,b},{1,$i}) x ${a}", "@id include b\n@^id include a\nincludea {b,?}\n", "include loop",
+	} {
+		f.Add([]byte(text))
+	}
 	for _, text := range []string{"", "{", "}", `"`, `\`, "a {\n\"", "${", "vrrp_script a {\nscript '\\x4\\c\\777'\n}", `"" ""`} {
 		f.Add([]byte(text))
 	}
+	f.Add([]byte("~SEQ(i, 1, 1000000) vrrp_instance $i {}\n"))
+	f.Add([]byte("~SEQ(i, 1, 1000000) wrong$i\n"))
+	f.Add([]byte("~SEQ(i, 1, 1000000) vrrp_track_process a {}\n"))
+	o := Options{ID: "id", Directory: "/", Files: fstest.MapFS{
+		"b": {Data: []byte("vrrp_instance b {\n$A= \\\npriority 300 \\\n$A\n"), Mode: 0o644}, "loop": {Data: []byte("include loop"), Mode: 0o644},
+	}}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		lines := bytes.Count(text, []byte("\n")) + 1
-		got, err := Options{ID: "id", Directory: "/", Files: fstest.MapFS{}}.Parse("f", text)
+		got, err := o.Parse("f", text)
 		if err != nil {
 			faults := List(err)
 			if len(faults) == 0 {
@@ -46,6 +57,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("accepted with %s: %+v", fault, i)
 			}
 		}
+		checkExplained(t, o, string(text))
 		for _, s := range got.Scripts {
 			if len(s.Command) == 0 || s.Interval <= 0 || s.Timeout <= 0 || s.Rise < 1 || s.Fall < 1 {
 				t.Fatalf("accepted: %+v", s)
@@ -93,7 +105,7 @@ func faultOf(i *Instance) string {
 func checkInside(t *testing.T, faults []*Error, lines int) {
 	t.Helper()
 	for _, fault := range faults {
-		if fault.Position.File != "f" || fault.Position.Line < 1 || fault.Position.Line > lines {
+		if fault.Position.File == "f" && (fault.Position.Line < 1 || fault.Position.Line > lines) {
 			t.Fatalf("position outside of the %d lines: %v", lines, fault)
 		}
 	}

@@ -42,9 +42,7 @@ func addMembers(c *converter, to *groupDraft, s *Statement) {
 
 func addGroup(c *converter, _ *Config, s *Statement) {
 	draft := &groupDraft{SyncGroup: SyncGroup{Name: s.Arguments()[0], Position: s.Position}}
-	for _, other := range c.groups {
-		c.checkTwice(s, other.Name, other.Position)
-	}
+	c.define(s)
 	groupKeywords.apply(c, draft, s.Block.Nodes)
 	if len(draft.Members) == 0 {
 		c.failWithHint(s.Position, "add: group { NAME ... }", "vrrp_sync_group %q has no members", draft.Name)

@@ -106,12 +106,7 @@ var instanceKeywords = table[instanceDraft]{
 func addInstance(c *converter, _ *Config, s *Statement) {
 	draft := &instanceDraft{Instance: c.defaults.instance, global: c.defaults.found}
 	draft.Name, draft.Position = s.Arguments()[0], s.Position
-	for _, other := range c.instances {
-		if other.Name == draft.Name {
-			c.fail(s.Position, "vrrp_instance %q was defined on %s already", draft.Name, s.Position.lineOf(other.Position))
-			break
-		}
-	}
+	c.define(s)
 	draft.found = instanceKeywords.apply(c, draft, s.Block.Nodes)
 	for _, name := range []string{"interface", "virtual_router_id", "virtual_ipaddress"} {
 		if !draft.has(name) {

@@ -34,7 +34,7 @@ func (t *table[T]) apply(c *converter, to *T, nodes []Node) seen {
 		if !ok {
 			s = t.directive(c, n.(*Comment))
 		}
-		if s != nil {
+		if s != nil && !c.isFull() {
 			t.statement(c, to, s, found)
 		}
 	}
@@ -107,7 +107,7 @@ func (k shape) fits(c *converter, s *Statement) bool {
 	switch {
 	case count < k.min:
 		c.failWithHint(s.Position, hint, "%s lacks a word", k.name)
-		c.faults[len(c.faults)-1].Kind = FaultOfForm
+		c.faults[len(c.faults)-1].Kind = FaultOfForm // if there are too many, it is one of them
 	case count > k.max && k.block && k.max == 0:
 		c.failWithHint(s.Position, hint, "unexpected %q after %s", s.Arguments()[k.max], k.name)
 	case k.block && s.Block == nil:

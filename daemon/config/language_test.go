@@ -82,9 +82,9 @@ func TestLimits(t *testing.T) {
 		{"variable that grows", "$A=$A $A\nx $A", "k.conf:2: variable A makes the line longer than 4096 bytes, or names variables without end; does it name itself?"},
 		{"variables of each other", "$A=${B}\n$B=${A}\nx ${A}", "k.conf:3: variable A makes the line longer than 4096 bytes, or names variables without end; does it name itself?"},
 		{"lines of itself", "$A= \\\n  x \\\n  $A\n$A", "k.conf:3 (used at k.conf:4): variables and files are nested more than 32 deep; does one name itself?"},
-		{"sequence", "~SEQ(i, 1, 1000000000) x $i", "k.conf:1: more than 262144 lines, with all that variables and sequences make; is a sequence longer than it was meant to be?"},
-		{"sequence of nothing", "~SEQ(i, 1, 1000000000)", "k.conf:1: more than 262144 lines, with all that variables and sequences make; is a sequence longer than it was meant to be?"},
-		{"sequences in one another", "~SEQ(i, 1, 60000) ~SEQ(j, 1, 60000) ~SEQ(k, 1, 60000) x", "k.conf:1: more than 262144 lines, with all that variables and sequences make; is a sequence longer than it was meant to be?"},
+		{"sequence", "~SEQ(i, 1, 1000000000) x $i", "k.conf:1: more than 131072 lines, with all that variables and sequences make; is a sequence longer than it was meant to be?"},
+		{"sequence of nothing", "~SEQ(i, 1, 1000000000)", "k.conf:1: more than 131072 lines, with all that variables and sequences make; is a sequence longer than it was meant to be?"},
+		{"sequences in one another", "~SEQ(i, 1, 60000) ~SEQ(j, 1, 60000) ~SEQ(k, 1, 60000) x", "k.conf:1: more than 131072 lines, with all that variables and sequences make; is a sequence longer than it was meant to be?"},
 		{"include in a sequence", "~SEQ(i, 1, 3) include loop.conf", "loop.conf:1: include loop: loop.conf includes itself; it is being read already"},
 	}
 	for _, test := range tests {

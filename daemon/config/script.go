@@ -45,12 +45,7 @@ func addScript(c *converter, to *Config, s *Statement) {
 		Fall:     1,
 		Position: s.Position,
 	}
-	for _, other := range to.Scripts {
-		if other.Name == script.Name {
-			c.fail(s.Position, "vrrp_script %q was defined on %s already", script.Name, s.Position.lineOf(other.Position))
-			break
-		}
-	}
+	c.define(s)
 	found := scriptKeywords.apply(c, &script, s.Block.Nodes)
 	if _, ok := found["script"]; !ok {
 		c.failWithHint(s.Position, `add: script "PROGRAM [ARGUMENT ...]"`, "vrrp_script %q has no script", script.Name)

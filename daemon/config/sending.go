@@ -48,21 +48,25 @@ func addPeers(c *converter, to *instanceDraft, s *Statement) {
 	if len(entries) == 0 {
 		c.failWithHint(s.Position, "keepalived would use multicast", "unicast_peer is empty")
 	}
+	if len(to.UnicastPeers) > maxListed {
+		c.fail(s.Position, "more than %d peers", maxListed)
+		return
+	}
+	known := map[netip.Addr]Position{}
+	for _, other := range to.UnicastPeers {
+		known[other.Address] = other.Position
+	}
 	for _, entry := range entries {
 		peer, ok := unicastPeer(c, entry)
 		if !ok || !c.family(to, entry, peer.Address.Is6(), "unicast_peer "+peer.Address.String()) {
 			continue
 		}
-		known := false
-		for _, other := range to.UnicastPeers {
-			if other.Address == peer.Address {
-				c.note(entry.Position, "", "unicast_peer %s is on %s already", peer.Address, entry.Position.lineOf(other.Position))
-				known = true
-			}
+		if earlier, twice := known[peer.Address]; twice {
+			c.note(entry.Position, "", "unicast_peer %s is on %s already", peer.Address, entry.Position.lineOf(earlier))
+			continue
 		}
-		if !known {
-			to.UnicastPeers = append(to.UnicastPeers, peer)
-		}
+		known[peer.Address] = peer.Position
+		to.UnicastPeers = append(to.UnicastPeers, peer)
 		if len(entry.Words) > 1 {
 			to.CheckUnicastSource = true
 		}

@@ -69,9 +69,7 @@ func (c *converter) processDelay(s *Statement, to ...*time.Duration) {
 
 func addProcess(c *converter, to *Config, s *Statement) {
 	process := Process{Name: s.Arguments()[0], Quorum: 1, QuorumMax: NoQuorumMax, Position: s.Position}
-	for _, other := range to.Processes {
-		c.checkTwice(s, other.Name, other.Position)
-	}
+	c.define(s)
 	found := processKeywords.apply(c, &process, s.Block.Nodes)
 	if process.Command == "" {
 		c.failWithHint(s.Position, "add: process PROGRAM", "vrrp_track_process %q has no process", process.Name)
@@ -92,11 +90,18 @@ func addProcess(c *converter, to *Config, s *Statement) {
 	to.Processes = append(to.Processes, process)
 }
 
-// checkTwice reports that a name was given already.
-func (c *converter) checkTwice(s *Statement, name string, at Position) {
-	if name == s.Arguments()[0] {
-		c.fail(s.Position, "%s %q was defined on %s already", s.Keyword(), name, s.Position.lineOf(at))
+// define reports that what a statement names was defined already.
+func (c *converter) define(s *Statement) {
+	kind := s.Keyword()
+	if kind == "vrrp_track_file" {
+		kind = files.defined // an old name of it
 	}
+	key := kind + " " + s.Arguments()[0]
+	if earlier, twice := c.defined[key]; twice {
+		c.fail(s.Position, "%s %q was defined on %s already", s.Keyword(), s.Arguments()[0], s.Position.lineOf(earlier))
+		return
+	}
+	c.defined[key] = s.Position
 }
 
 // fileKeywords is the table of track_file.
@@ -133,9 +138,7 @@ func setInitFile(c *converter, to *File, s *Statement) {
 
 func addFile(c *converter, to *Config, s *Statement) {
 	file := File{Name: s.Arguments()[0], Weight: 1, Position: s.Position}
-	for _, other := range to.Files {
-		c.checkTwice(s, other.Name, other.Position)
-	}
+	c.define(s)
 	fileKeywords.apply(c, &file, s.Block.Nodes)
 	if file.Path == "" {
 		c.failWithHint(s.Position, "add: file PATH", "%s %q has no file", s.Keyword(), file.Name)

@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // What a tracked thing may add to a priority, or take from it.
 const (
@@ -23,6 +26,10 @@ var (
 	files      = trackKind{"track_file", "file", "track_file", maxNumberWeight}
 	sessions   = trackKind{"track_bfd", "BFD session", "bfd_instance", maxWeight}
 )
+
+// maxListed bounds what one instance or group tracks of a kind, and the peers
+// of one instance.
+const maxListed = 1000
 
 // trackedThing is a line of a track_ block.
 type trackedThing struct {
@@ -52,15 +59,23 @@ func track[T any, P interface {
 		if *things == nil {
 			*things = trackedThings{}
 		}
+		if len((*things)[kind.keyword]) > maxListed {
+			c.fail(s.Position, "more than %d lines of %s", maxListed, kind.keyword)
+			return
+		}
+		first := map[string]Position{}
+		for _, thing := range (*things)[kind.keyword] {
+			first[thing.name] = thing.position
+		}
 		for _, entry := range c.lines(s.Block) {
 			thing, ok := c.trackedThing(entry, kind)
 			if !ok {
 				continue
 			}
-			for _, other := range (*things)[kind.keyword] {
-				if other.name == thing.name {
-					c.fail(entry.Position, "%s %q is tracked on %s already", kind.noun, thing.name, entry.Position.lineOf(other.position))
-				}
+			if earlier, twice := first[thing.name]; twice {
+				c.fail(entry.Position, "%s %q is tracked on %s already", kind.noun, thing.name, entry.Position.lineOf(earlier))
+			} else {
+				first[thing.name] = thing.position
 			}
 			(*things)[kind.keyword] = append((*things)[kind.keyword], thing)
 		}
@@ -129,6 +144,21 @@ func definitions(of *Config, kind trackKind) []definition {
 	return all
 }
 
+// definitionsOf are the definitions by their names, the first of each.
+func (c *converter) definitionsOf(of *Config, kind trackKind) map[string]definition {
+	if known, ok := c.definitions[kind.keyword]; ok {
+		return known
+	}
+	known := map[string]definition{}
+	for _, d := range definitions(of, kind) {
+		if _, twice := known[d.name]; !twice {
+			known[d.name] = d
+		}
+	}
+	c.definitions[kind.keyword] = known
+	return known
+}
+
 // resolveTracking gives an instance what it and its sync group track.
 func (c *converter) resolveTracking(of *Config, draft *instanceDraft) {
 	for _, thing := range c.things(of, draft, scripts) {
@@ -160,7 +190,7 @@ type resolved struct {
 // things are the lines of a kind that concern an instance.
 func (c *converter) things(of *Config, draft *instanceDraft, kind trackKind) []resolved {
 	var all []resolved
-	known := definitions(of, kind)
+	known := c.definitionsOf(of, kind)
 	for _, thing := range draft.tracks[kind.keyword] {
 		line, ok := c.resolve(thing, kind, known)
 		if ok && c.checkWeight(draft, kind, &line) {
@@ -186,17 +216,17 @@ func (c *converter) things(of *Config, draft *instanceDraft, kind trackKind) []r
 
 // resolve finds what a line names. A weight without reverse or noreverse keeps
 // the definition's direction.
-func (c *converter) resolve(thing trackedThing, kind trackKind, known []definition) (resolved, bool) {
+func (c *converter) resolve(thing trackedThing, kind trackKind, known map[string]definition) (resolved, bool) {
 	line := resolved{thing, Tracked{Name: thing.name, Position: thing.position}}
 	if kind != interfaces {
-		at := slices.IndexFunc(known, func(d definition) bool { return d.name == thing.name })
-		if at < 0 {
+		defined, ok := known[thing.name]
+		if !ok {
 			return line, false // reported by checkTracked
 		}
-		line.Weight, line.Reverse = known[at].weight, known[at].reverse
-		if kind != sessions && thing.position.precedes(known[at].at) {
+		line.Weight, line.Reverse = defined.weight, defined.reverse
+		if kind != sessions && thing.position.precedes(defined.at) {
 			c.warnWithHint(thing.position, "move it before", "%s %q is defined on %s only, which is too late for keepalived",
-				kind.noun, thing.name, thing.position.lineOf(known[at].at))
+				kind.noun, thing.name, thing.position.lineOf(defined.at))
 		}
 	}
 	if thing.weight != nil {
@@ -211,18 +241,15 @@ func (c *converter) resolve(thing trackedThing, kind trackKind, known []definiti
 // checkTracked reports lines that name nothing.
 func (c *converter) checkTracked(of *Config, things trackedThings) {
 	for _, kind := range []trackKind{scripts, processes, files, sessions} {
-		known := definitions(of, kind)
-		names := make([]string, len(known))
-		for i, d := range known {
-			names[i] = d.name
-		}
+		known := c.definitionsOf(of, kind)
 		for _, thing := range things[kind.keyword] {
+			_, defined := known[thing.name]
 			switch {
-			case slices.Contains(names, thing.name):
+			case defined || c.isFull():
 			case kind == sessions && slices.ContainsFunc(of.BFDs, func(d BFD) bool { return d.Name == thing.name }):
 				c.failWithHint(thing.position, "add there: vrrp", "track_bfd: bfd_instance %q is for checkers only", thing.name)
 			default:
-				c.failWithHint(thing.position, didYouMean(thing.name, names), "%s: no %s %q", kind.keyword, kind.defined, thing.name)
+				c.failWithHint(thing.position, didYouMean(thing.name, slices.Sorted(maps.Keys(known))), "%s: no %s %q", kind.keyword, kind.defined, thing.name)
 			}
 		}
 	}

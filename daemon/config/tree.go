@@ -81,7 +81,7 @@ func (b *treeBuilder) closeBlock(at Position) {
 // finish reports the blocks that nothing closed.
 func (b *treeBuilder) finish() {
 	for _, s := range b.open {
-		if s.Raw == "" {
+		if s.Raw == "" || len(b.faults) > maxFaults {
 			continue // its { was reported
 		}
 		b.faults = append(b.faults, &Error{
