@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // known is the row of a keyword of keepalived's that has no effect here yet:
@@ -127,29 +128,14 @@ func onOff(name string) known {
 // oneOf is one of some words.
 func oneOf(name string, choices ...string) known {
 	var chosen uint8
-	return known{name: name, form: join1(choices), min: 1, max: 1, check: func(c *converter, s *Statement) {
+	return known{name: name, form: strings.Join(choices, "|"), min: 1, max: 1, check: func(c *converter, s *Statement) {
 		choose(c, s, &chosen, choices...)
 	}}
 }
 
-func join1(choices []string) string {
-	form := ""
-	for i, choice := range choices {
-		if i > 0 {
-			form += "|"
-		}
-		form += choice
-	}
-	return form
-}
-
 // lines is a block whose lines are no keywords.
-func lines(name, form string) known {
-	row := known{name: name, form: form, block: true, check: func(c *converter, s *Statement) { c.lines(s.Block) }}
-	if form != "" {
-		row.min, row.max = 1, 1
-	}
-	return row
+func lines(name string) known {
+	return known{name: name, block: true, check: func(c *converter, s *Statement) { c.lines(s.Block) }}
 }
 
 // nested is a block of keywords. min and max words stand before it.

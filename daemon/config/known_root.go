@@ -17,13 +17,13 @@ var knownRoot = []known{
 	{name: "virtual_server_group", form: "NAME", min: 1, max: 1, block: true, check: checkServerGroup},
 	nested("SSL", "", 0, 0, &sslKnown),
 	{name: "garp_group", block: true, check: checkAnnouncementGroup},
-	lines("static_ipaddress", ""),
+	lines("static_ipaddress"),
 	routeLines("static_routes", true),
 	ruleLines("static_rules"),
 	nested("track_group", "NAME", 1, 1, &trackGroupKnown),
-	lines("linkbeat_interfaces", ""),
+	lines("linkbeat_interfaces"),
 	bare("linkbeat_use_polling"),
-	lines("interface_up_down_delays", ""),
+	lines("interface_up_down_delays"),
 	perhaps(text("net_namespace_ipvs", "NAME")),
 	bare("namespace_with_ipsets"),
 	bare("use_pid_dir"),
@@ -35,10 +35,10 @@ var sslKnown = table[struct{}]{where: "SSL", known: []known{
 }}
 
 var garpGroupKnown = table[struct{}]{where: "garp_group", known: []known{
-	delay("garp_interval", false), delay("gna_interval", false), text("interface", "NAME"), lines("interfaces", ""),
+	delay("garp_interval", false), delay("gna_interval", false), text("interface", "NAME"), lines("interfaces"),
 }}
 
-var trackGroupKnown = table[struct{}]{where: "track_group", known: []known{lines("group", "")}}
+var trackGroupKnown = table[struct{}]{where: "track_group", known: []known{lines("group")}}
 
 // knownGlobal are those of global_defs.
 var knownGlobal = slices.Concat([]known{

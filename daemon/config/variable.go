@@ -145,7 +145,7 @@ func readReference(text string) (r reference, ok bool) {
 		return r, false
 	}
 	r.length = len("${}") + len(r.name) + len(inside)
-	for _, word := range strings.Fields(inside) {
+	for word := range strings.FieldsSeq(inside) {
 		value, err := strconv.ParseUint(word, 10, 64)
 		if err != nil {
 			return r, false
