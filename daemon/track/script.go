@@ -107,3 +107,21 @@ func (s *Script) once(ctx context.Context, judge func(success bool, status strin
 		p.end(context.WithoutCancel(ctx), stopGrace)
 	}
 }
+
+// Execute runs a program to its end, in a process group of its own with
+// /dev/null as its input and output, and says how that was: "exited with
+// status 1". When ctx ends first, the group gets SIGTERM, and SIGKILL after
+// grace or when the program is dead.
+func Execute(ctx context.Context, command []string, credential *syscall.Credential, grace time.Duration) (success bool, status string) {
+	p, err := start(command, credential)
+	if err != nil {
+		return false, fmt.Sprintf("cannot run: %v", err)
+	}
+	select {
+	case <-p.exited:
+		return p.reap()
+	case <-ctx.Done():
+		p.end(context.WithoutCancel(ctx), grace)
+		return false, "ended"
+	}
+}
