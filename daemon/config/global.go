@@ -66,6 +66,7 @@ var globalKeywords = table[globalDraft]{
 		flagKeyword("vrrp_strict", func(to *globalDraft) *bool { return &to.instance.Strict }),
 		flagKeyword("v3_checksum_as_v2", func(to *globalDraft) *bool { return &to.instance.PlainChecksum }),
 	},
+		globalNotifyKeywords,
 		sharedKeywords("vrrp_", ofEveryInstance),
 		extensionKeywords(ofEveryInstance)),
 	known: knownGlobal,

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // groupDraft is a vrrp_sync_group while it is read.
 type groupDraft struct {
 	SyncGroup
@@ -10,7 +12,7 @@ type groupDraft struct {
 // groupKeywords is the table of vrrp_sync_group.
 var groupKeywords = table[groupDraft]{
 	where: "vrrp_sync_group",
-	keywords: []keyword[groupDraft]{
+	keywords: slices.Concat([]keyword[groupDraft]{
 		{name: "group", block: true, repeats: true, set: addMembers},
 		{name: "sync_group_tracking_weight", set: func(_ *converter, to *groupDraft, _ *Statement) { to.TrackingWeight = true }},
 		{name: "global_tracking", set: func(c *converter, to *groupDraft, s *Statement) {
@@ -23,6 +25,7 @@ var groupKeywords = table[groupDraft]{
 		{name: "track_file", block: true, repeats: true, set: track[groupDraft](files)},
 		{name: "track_bfd", block: true, repeats: true, set: track[groupDraft](sessions)},
 	},
+		notifyKeywords(func(to *groupDraft) *Notifies { return &to.Notify })),
 	known: knownGroup,
 }
 
@@ -73,6 +76,7 @@ func (c *converter) resolveGroups() {
 			}
 			joined[name] = at
 			instance.group = group
+			instance.Notify.PriorityChanges = instance.Notify.PriorityChanges || group.Notify.PriorityChanges
 		}
 		c.checkMembers(group, byName)
 	}

@@ -98,6 +98,8 @@ var instanceKeywords = table[instanceDraft]{
 		{name: "track_bfd", block: true, repeats: true, set: track[instanceDraft](sessions)},
 		{name: "dont_track_primary", set: func(_ *converter, to *instanceDraft, _ *Statement) { to.DontTrackPrimary = true }},
 	},
+		notifyKeywords(func(to *instanceDraft) *Notifies { return &to.Notify }),
+		instanceNotifyKeywords,
 		sharedKeywords("", ofInstance),
 		extensionKeywords(ofInstance)),
 	known: knownInstance,

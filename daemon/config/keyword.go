@@ -11,6 +11,7 @@ type keyword[T any] struct {
 	block    bool   // a block follows
 	repeats  bool   // may stand more than once
 	once     bool   // keepalived warns of a second one
+	first    bool   // the same, and the first one counts
 	ours     bool   // keepalived has no such keyword
 	set      func(c *converter, to *T, s *Statement)
 }
@@ -55,7 +56,10 @@ func (t *table[T]) statement(c *converter, to *T, s *Statement, found seen) {
 		t.reportUnknown(c, s)
 		return
 	}
-	if earlier, twice := found[row.name]; twice && row.once {
+	if earlier, twice := found[row.name]; twice && row.first {
+		c.warnWithHint(s.Position, "the first one counts", "%s was set on %s already", row.name, s.Position.lineOf(earlier))
+		return
+	} else if twice && row.once {
 		c.warnWithHint(s.Position, "the last one counts", "%s was set on %s already", row.name, s.Position.lineOf(earlier))
 	} else if twice && !row.repeats {
 		c.note(s.Position, "the last one counts", "%s was set on %s already", row.name, s.Position.lineOf(earlier))

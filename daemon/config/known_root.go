@@ -65,14 +65,7 @@ var knownGlobal = slices.Concat([]known{
 	onOff("smtp_alert"), onOff("smtp_alert_vrrp"), onOff("smtp_alert_checker"),
 	bare("no_email_faults"), onOff("no_checker_emails"), onOff("checker_log_all_failures"),
 
-	runs("startup_script"),
-	whole("startup_script_timeout", 1, 1000),
-	runs("shutdown_script"),
-	whole("shutdown_script_timeout", 1, 1000),
-	text("notify_fifo", "PATH"), runs("notify_fifo_script"),
-	text("vrrp_notify_fifo", "PATH"), runs("vrrp_notify_fifo_script"),
 	text("lvs_notify_fifo", "PATH"), runs("lvs_notify_fifo_script"),
-	onOff("vrrp_notify_priority_changes"), bare("fifo_write_vrrp_states_on_reload"),
 	onOff("rs_init_notifies"),
 
 	perhaps(whole("max_auto_priority", -1, 99)),
@@ -174,11 +167,7 @@ var knownInstance = slices.Concat([]known{
 	{name: "use_ipvlan", form: "[ADDRESS] [NAME] [MODE]", max: 3},
 	{name: "vrf", form: "NAME", min: 1, max: 1, refused: "the router would advertise outside of it"},
 	routeLines("virtual_routes", false), ruleLines("virtual_rules"),
-	runs("notify"), runs("notify_master"),
-	runs("notify_backup"), runs("notify_fault"),
-	runs("notify_stop"), perhaps(runs("notify_deleted")),
-	runs("notify_master_rx_lower_pri"),
-	onOff("notify_priority_changes"), onOff("smtp_alert"),
+	onOff("smtp_alert"),
 	exactly(whole("kernel_rx_buf_size", 0, math.MaxUint32)), bare("linkbeat_use_polling"), bare("promote_secondaries"), whole("debug", 0, 4),
 	deprecated(text("lvs_sync_daemon_interface", "NAME"), "lvs_sync_daemon in global_defs"),
 
@@ -191,9 +180,7 @@ var knownInstance = slices.Concat([]known{
 
 // knownGroup are those of vrrp_sync_group.
 var knownGroup = []known{
-	runs("notify"), runs("notify_master"),
-	runs("notify_backup"), runs("notify_fault"),
-	runs("notify_stop"), onOff("notify_priority_changes"), onOff("smtp_alert"),
+	onOff("smtp_alert"),
 }
 
 // serverAddress reads the address and the port of a server. A port of zeroes

@@ -25,6 +25,7 @@ func TestFullConfigurationIsUnderstood(t *testing.T) {
 		Global: Global{
 			RouterID: "node1", ScriptUser: "root", ScriptGroup: "root",
 			EnableScriptSecurity: true, GARPDelay: 2 * time.Second, GARPRepeat: 3,
+			StartupTimeout: 10 * time.Second, ShutdownTimeout: 10 * time.Second,
 		},
 		Scripts: []Script{
 			{

@@ -18,6 +18,7 @@ type globalDraft struct {
 
 func newGlobalDraft() globalDraft {
 	return globalDraft{
+		Global: Global{StartupTimeout: defaultScriptTimeout, ShutdownTimeout: defaultScriptTimeout},
 		found:  seen{},
 		group4: netip.MustParseAddr("224.0.0.18"),
 		group6: netip.MustParseAddr("ff02::12"),

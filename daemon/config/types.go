@@ -24,6 +24,12 @@ type Global struct {
 	NetNamespace         string        // net_namespace: where it runs; empty: where it is started
 	DynamicInterfaces    bool          // dynamic_interfaces: interfaces need not exist
 	StartupDelay         time.Duration // vrrp_startup_delay: before any instance starts; 0: none
+	FIFO, VRRPFIFO       NotifyFIFO    // notify_fifo, vrrp_notify_fifo
+	FIFOOnReload         bool          // fifo_write_vrrp_states_on_reload: FIFOs are told of what a reload did not change, too
+	StartupScript        *Command      // startup_script; nil: none
+	ShutdownScript       *Command      // shutdown_script; nil: none
+	StartupTimeout       time.Duration // startup_script_timeout: 1 s to 1000 s, default 10 s
+	ShutdownTimeout      time.Duration // shutdown_script_timeout: the same
 }
 
 // Script is a vrrp_script block. See keepalived.conf(5).
@@ -65,6 +71,7 @@ type Instance struct {
 	AdvertInterval time.Duration // default 1 s; version 2: whole seconds to 255 s, version 3: 10 ms to 40.95 s in steps of 10 ms
 	Strict         bool          // strict_mode: what it forbids or sets is done already
 	Accept         bool          // Accept_Mode; default: true, with Strict only at priority 255
+	Notify         Notifies
 	Position       Position
 
 	AuthType AuthType // version 2 only
@@ -279,6 +286,7 @@ type SyncGroup struct {
 	// TrackingWeight is sync_group_tracking_weight: without it the members
 	// track nothing of their own with a weight.
 	TrackingWeight bool
+	Notify         Notifies
 	Position       Position
 }
 

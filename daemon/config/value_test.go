@@ -100,6 +100,7 @@ func TestGlobalValues(t *testing.T) {
 	equal(t, Global{
 		GARPDelay: 7 * time.Second, GARPRepeat: 3, GARPInterval: time.Millisecond,
 		GNAInterval: time.Microsecond, StartupDelay: 1500 * time.Millisecond,
+		StartupTimeout: 10 * time.Second, ShutdownTimeout: 10 * time.Second,
 	}, got.Global)
 	every := Instance{
 		Interface: "eth0", Priority: 100, Version: 3, AdvertInterval: time.Second, Accept: true, DownTimerAdverts: 5,
