@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"takeover/daemon/config"
+	"takeover/daemon/notify"
 	"takeover/daemon/track"
 	"takeover/daemon/transport"
 	"takeover/daemon/vrrp"
@@ -41,6 +42,9 @@ type instance struct {
 	renewed time.Time     // when its leases were renewed
 
 	unpublished bool // the guardian does not know its latest
+
+	isNoticed bool         // it is among the loop's noticed
+	told      notify.Event // to scripts and FIFOs
 
 	buffer        []byte // for what it sends
 	latestVirtual int    // where virtual last found one

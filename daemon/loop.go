@@ -70,6 +70,12 @@ type loop struct {
 	latest          map[string]latest
 	// supervise runs other trackers than before.
 	supervise func(trackers)
+	// notices tells scripts and FIFOs; nil: there are none. noticed are the
+	// instances of which they are to be told.
+	notices *notices
+	noticed []*instance
+	// isDiscarded says that the machine discarded what is heard.
+	isDiscarded bool
 	// unpublished are those of which the guardian does not know the latest.
 	unpublished []*instance
 }
@@ -327,6 +333,7 @@ func (l *loop) takeOff(v *virtual, found netip.Prefix) bool {
 func (l *loop) run(ctx context.Context, in inputs) {
 	for {
 		l.settleSet(time.Now())
+		l.tellNoticed()
 		l.publish(time.Now())
 		l.setAlarm()
 		l.pledge.Waiting(l.alarmSet)
@@ -334,6 +341,7 @@ func (l *loop) run(ctx context.Context, in inputs) {
 		case <-ctx.Done():
 			l.pledge.Working()
 			l.release("stopping")
+			l.tellOfStop()
 			l.pledge.Waiting(time.Time{})
 			return
 		case <-l.alarm.C():
@@ -442,6 +450,11 @@ func (l *loop) judge(now time.Time, i *instance) {
 	}
 	u := i.unit
 	failed, fault := u.fault()
+	if failed != nil {
+		for _, member := range u.members {
+			l.notice(member)
+		}
+	}
 	switch {
 	case failed != nil && u.started:
 		l.shutdown(now, failed, fault)
@@ -462,6 +475,7 @@ func (l *loop) prioritize(now time.Time, i *instance) {
 		l.logger.Info("priority changed", "instance", i.config.Name, "from", i.priority, "to", priority)
 		l.priorityEvent(i, i.priority, priority)
 		i.priority = priority
+		l.tellOfPriority(i)
 		l.step(now, i, vrrp.PriorityChanged{Priority: priority})
 	}
 }

@@ -39,11 +39,13 @@ func (l *loop) performNow(now time.Time, i *instance, actions []vrrp.Action) {
 		case vrrp.RemoveAddress:
 			n += l.removeAll(now, i, actions[n:]) - 1
 		case vrrp.Discard:
+			l.isDiscarded = true
 			l.refused(now, i.config.Name, &i.refusals, a.Source, a.Refusal, "")
 		case vrrp.StateChanged:
 			l.unpublish(i)
 			i.countTransition(now, a)
 			l.stateEvent(i, a)
+			l.notice(i)
 			if a.From == vrrp.Active {
 				for _, p := range l.paces {
 					p.drop(i)

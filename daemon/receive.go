@@ -96,7 +96,10 @@ func (l *loop) received(now time.Time, s *listener, d transport.Datagram) {
 	case i == nil:
 		l.refused(now, "", &s.on.refusals, d.Source, vrrp.RefusedVRID, fmt.Sprintf("VRID %d", l.heard.VRID))
 	case i.router != nil:
+		was := i.state()
+		l.isDiscarded = false
 		l.step(now, i, vrrp.Received{Source: d.Source, Advertisement: l.heard})
+		l.tellOfLower(i, was)
 		i.countReceived(d.Source, l.heard.Priority)
 		l.compareInterval(i, d.Source)
 	}

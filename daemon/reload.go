@@ -88,6 +88,7 @@ func (l *loop) reload(now time.Time, next *config.Config) error {
 	l.forgetUntracked()
 	l.startAnew(now, r)
 	l.supervise(r.trackers)
+	l.renotice()
 	l.logger.Info("configuration reloaded", "file", next.File, "same", len(r.same), "changed", len(r.changed),
 		"added", len(l.instances)-began, "removed", len(r.gone), "took", time.Since(now))
 	l.logger.Debug("running", "goroutines", runtime.NumGoroutine())
@@ -223,6 +224,7 @@ func (l *loop) endGone(now time.Time, r *reloading) {
 	l.withholding = false
 	l.performWithheld(now)
 	for _, i := range r.gone {
+		l.tellOfGone(i)
 		l.drop(i)
 	}
 	l.forgetUnused(func(a *attachment) bool { return a.vmac != nil }) // it may be made anew

@@ -73,7 +73,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	// Between several processors Go hands work from thread to thread, which
 	// costs a thousand virtual routers a quarter more than the work.
-	if tracking.isEmpty() && !needsCrier(o.Config) {
+	if tracking.isEmpty() && !needsCrier(o.Config) && !hasNotices(o.Config) {
 		runtime.GOMAXPROCS(1)
 	}
 	started := time.Now()
@@ -115,6 +115,14 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	l.isRestart, l.events = o.Restarts > 0, o.Events
+	if o.Restarts == 0 {
+		runOnce(ctx, o.Config, o.Logger, "startup script", o.Config.Global.StartupScript, o.Config.Global.StartupTimeout)
+	}
+	l.renotice()
+	defer func() {
+		l.notices.close()
+		runOnce(partsCtx, l.config, o.Logger, "shutdown script", l.config.Global.ShutdownScript, l.config.Global.ShutdownTimeout)
+	}()
 	if err := l.startFrom(ctx, events); err != nil {
 		if asked.Err() != nil {
 			return nil

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"takeover/daemon"
 	"takeover/daemon/config"
 )
 
@@ -18,7 +19,7 @@ type needs struct{ scripts bool }
 
 // needsOf looks for scripts of any sort: whatever the daemon starts.
 func needsOf(c *config.Config) needs {
-	return needs{scripts: len(c.Scripts) > 0}
+	return needs{scripts: daemon.RunsScripts(c)}
 }
 
 // alwaysKept are the capabilities (capabilities(7)) for addresses and raw

@@ -1,0 +1,132 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"takeover/daemon/config"
+	"takeover/daemon/notify"
+	"takeover/daemon/vrrp"
+)
+
+// told gives a loop scripts that only record what they are run with.
+func told(w *world, number int, c *config.Config) *node {
+	for i := range c.Instances {
+		c.Instances[i].Notify = scriptsFor(c.Instances[i].Name)
+	}
+	for g := range c.Groups {
+		c.Groups[g].Notify = scriptsFor(c.Groups[g].Name)
+	}
+	n := w.prepare(number, c)
+	n.loop.notices = newNotices(n.loop.logger)
+	n.loop.notices.run = func(_ context.Context, c notify.Command) (bool, string) {
+		n.record("%s run %s", n.name, strings.Join(c.Words, " "))
+		return true, "succeeded"
+	}
+	n.loop.notices.runner = notify.NewRunner(n.loop.notices.run, n.loop.logger)
+	n.loop.renotice()
+	return n
+}
+
+func scriptsFor(name string) config.Notifies {
+	command := func(event string) *config.Command {
+		return &config.Command{Words: []string{event, name}, User: "root"}
+	}
+	return config.Notifies{
+		Master: command("master"), Backup: command("backup"), Fault: command("fault"), Stop: command("stop"),
+		Deleted: command("deleted"), LowerHeard: command("lower"), Any: command("any"), DeletedNamed: true,
+	}
+}
+
+// TestScriptsAreRunAsByKeepalived is what keepalived 2.2.7 runs: the script of
+// the event first, then the one of all events with four more arguments.
+func TestScriptsAreRunAsByKeepalived(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n := told(w, 1, configured(150))
+		if err := n.start(); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Second)
+		want(t, "start", w.take("n1 run"), []string{
+			"0.000 n1 run backup VI",
+			"0.000 n1 run any VI INSTANCE VI BACKUP 150",
+			"3.414 n1 run master VI",
+			"3.414 n1 run any VI INSTANCE VI MASTER 150",
+		})
+		n.setRunning("eth0", false)
+		synctest.Wait()
+		want(t, "fault", w.take("n1 run"), []string{
+			"5.000 n1 run fault VI",
+			"5.000 n1 run any VI INSTANCE VI FAULT 150",
+		})
+		n.stop()
+		synctest.Wait()
+		want(t, "stop", w.take("n1 run"), []string{
+			"5.000 n1 run stop VI",
+			"5.000 n1 run any VI INSTANCE VI STOP 150",
+		})
+	})
+}
+
+// TestGroupIsToldBehindItsMembers: nobody hears of the states that the members
+// pass through.
+func TestGroupIsToldBehindItsMembers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := configured(150, twoInstances)
+		c.Groups = []config.SyncGroup{{Name: "G", Members: []string{"VI", "VJ"}}}
+		n := told(w, 1, c)
+		path := filepath.Join(t.TempDir(), "fifo")
+		pipe, err := notify.OpenFIFO(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.loop.notices.fifos = []*fifo{{pipe: pipe, cancel: func() {}}}
+		if err := n.start(); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Second)
+		n.setRunning("eth1", false)
+		synctest.Wait()
+		n.stop()
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		buffer := make([]byte, 4096)
+		got, err := file.Read(buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pipe.Close()
+		want(t, "lines", strings.Split(strings.TrimSpace(string(buffer[:got])), "\n"), []string{
+			`INSTANCE "VI" BACKUP 150`, `INSTANCE "VJ" BACKUP 150`, `GROUP "G" BACKUP 0`,
+			`INSTANCE "VI" MASTER 150`, `INSTANCE "VJ" MASTER 150`, `GROUP "G" MASTER 0`,
+			`INSTANCE "VI" FAULT 150`, `INSTANCE "VJ" FAULT 150`, `GROUP "G" FAULT 0`,
+			`INSTANCE "VI" STOP 150`, `INSTANCE "VJ" STOP 150`, `GROUP "G" STOP 0`,
+		})
+	})
+}
+
+// TestActiveTellsOfALowerPriority, and not of one that it discards.
+func TestActiveTellsOfALowerPriority(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		l := told(w, 1, configured(150)).loop
+		i := l.instances[0]
+		for _, test := range []struct {
+			was       vrrp.State
+			priority  uint8
+			discarded bool
+		}{{vrrp.Backup, 100, false}, {vrrp.Active, 0, false}, {vrrp.Active, 100, true}} {
+			l.heard.Priority, l.isDiscarded = test.priority, test.discarded
+			l.tellOfLower(i, test.was)
+		}
+		synctest.Wait()
+		want(t, "nothing", w.take("n1 run"), nil)
+	})
+}
