@@ -9,7 +9,7 @@ import (
 )
 
 // notice remembers to tell of an instance, when the loop has done all that is
-// due: what it passed through meanwhile is nobody's business.
+// due: nobody is told what it passed through meanwhile.
 func (l *loop) notice(i *instance) {
 	if l.notices == nil || i.isNoticed {
 		return
@@ -19,7 +19,7 @@ func (l *loop) notice(i *instance) {
 }
 
 // tellNoticed tells of the instances that are not as they were last told, and
-// then of their groups.
+// of each group behind the last of its members.
 func (l *loop) tellNoticed() {
 	if len(l.noticed) == 0 {
 		return
@@ -29,10 +29,8 @@ func (l *loop) tellNoticed() {
 		event := l.eventOf(i)
 		if event != notify.None && event != i.told {
 			l.tellOf(i, event)
+			l.tellOfGroup(i)
 		}
-	}
-	for _, i := range l.noticed {
-		l.tellOfGroup(i)
 	}
 	clear(l.noticed)
 	l.noticed = l.noticed[:0]
