@@ -40,8 +40,10 @@ const defaultScriptTimeout = 10 * time.Second
 
 // commandKeyword is the row of a script that is run when something happens.
 func commandKeyword[T any](name string, of func(*T) **Command) keyword[T] {
-	return keyword[T]{name: name, form: "SCRIPT [USER [GROUP]]", min: 1, max: math.MaxInt, first: true,
-		set: func(c *converter, to *T, s *Statement) { *of(to) = c.command(s) }}
+	return keyword[T]{
+		name: name, form: "SCRIPT [USER [GROUP]]", min: 1, max: math.MaxInt, first: true,
+		set: func(c *converter, to *T, s *Statement) { *of(to) = c.command(s) },
+	}
 }
 
 // command reads SCRIPT [USER [GROUP]].

@@ -50,11 +50,11 @@ func (s *stage) run(ctx context.Context, c Command) (bool, string) {
 	}
 }
 
-// counts are how many run, and have run.
-func (s *stage) counts() (running, ran int) {
+// now is how many run.
+func (s *stage) now() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return s.running, len(s.ran)
+	return s.running
 }
 
 func (s *stage) logger() *slog.Logger { return slog.New(slog.NewTextHandler(&s.log, nil)) }
@@ -99,7 +99,7 @@ func TestHungScriptIsEndedWhenOthersWait(t *testing.T) {
 	on(func(t *testing.T, s *stage, r *Runner) {
 		r.Add(instance("A", Backup), command("a1 ever"))
 		time.Sleep(10 * time.Minute)
-		if running, _ := s.counts(); running != 1 {
+		if running := s.now(); running != 1 {
 			t.Error("it was ended although nobody waited")
 		}
 		r.Add(instance("A", Master), command("a2"))
@@ -162,7 +162,7 @@ func TestCloseEndsWhatHangs(t *testing.T) {
 		if took := time.Since(began); took != 5*time.Second {
 			t.Errorf("took %v", took)
 		}
-		if running, _ := s.counts(); running != 0 {
+		if running := s.now(); running != 0 {
 			t.Errorf("%d run", running)
 		}
 		s.want(t, "hang")
@@ -209,7 +209,9 @@ func TestFIFO(t *testing.T) {
 		if err != nil || string(buffer[:n]) != test.line {
 			t.Errorf("read %q, %v; want %q", buffer[:n], err, test.line)
 		}
-		reader.Close()
+		if err := reader.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 	f.Close()
 	if err := f.Remove(); err != nil {
