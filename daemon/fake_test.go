@@ -119,8 +119,17 @@ func (w *world) prepare(number int, c *config.Config) *node {
 		}
 	}
 	n.loop.waitUntil = func(t time.Time) { time.Sleep(time.Until(t)) } // virtual
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
 	w.nodes = append(w.nodes, n)
 	return n
+}
+
+// forget takes a node that was only prepared off the wire.
+func (w *world) forget(n *node) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.nodes = slices.DeleteFunc(slices.Clone(w.nodes), func(other *node) bool { return other == n })
 }
 
 func (n *node) tables() netif.Resynchronized {
@@ -315,7 +324,10 @@ func (c *fakeConn) SendTo(destination netip.Addr, payload []byte) error {
 		return err
 	}
 	w.record("%s advertise %d priority %d", c.node.name, a.VRID, a.Priority)
-	for _, n := range w.nodes {
+	w.mutex.Lock()
+	nodes := slices.Clone(w.nodes)
+	w.mutex.Unlock()
+	for _, n := range nodes {
 		if n != c.node {
 			d := transport.Datagram{
 				Source: c.source, Destination: destination, TTL: 255, Payload: slices.Clone(payload),

@@ -250,7 +250,7 @@ func TestReloadedIsAsStarted(t *testing.T) {
 					return
 				}
 				fresh := w.prepare(1, written(r, text))
-				w.nodes = w.nodes[:1]
+				w.forget(fresh)
 				if got, wanted := shape(n.loop), shape(fresh.loop); got != wanted {
 					wrong = fmt.Sprintf("after reload %d:\n%s\nwant\n%s", at+1, got, wanted)
 					return
