@@ -70,11 +70,17 @@ func runsAsRoot(name string) bool {
 // CheckMachine adds to Warnings and Notes what of the configuration the
 // machine does not have, or has in a way that is not safe.
 func (c *Config) CheckMachine(m Machine) {
+	before := len(c.Warnings)
 	if !c.Global.DynamicInterfaces && c.Global.NetNamespace == "" {
 		c.checkInterfaces(m)
 	}
+	// keepalived looks at programs only when all interfaces are there.
+	kind := FaultOfSafety
+	if len(c.Warnings) > before {
+		kind = FaultOfText
+	}
 	c.checkUsers(m)
-	c.checkPrograms(m)
+	c.checkPrograms(m, kind)
 	sortByLine(c.Warnings)
 	sortByLine(c.Notes)
 }
@@ -128,8 +134,8 @@ func (c *Config) checkUsers(m Machine) {
 // checkPrograms follows keepalived (check_script_secure in lib/notify.c): it
 // does not run what it cannot find, nor, with enable_script_security, as root
 // what others than root can change. That enable_script_security is not there
-// is one warning for all.
-func (c *Config) checkPrograms(m Machine) {
+// is one warning for all, of the given kind.
+func (c *Config) checkPrograms(m Machine, kind Kind) {
 	unprotected := -1
 	for i, program := range c.Programs {
 		user := cmp.Or(program.User, c.Global.ScriptUser)
@@ -151,7 +157,7 @@ func (c *Config) checkPrograms(m Machine) {
 	}
 	if unprotected >= 0 && !c.Global.EnableScriptSecurity && len(c.Instances) > 0 {
 		program := c.Programs[unprotected]
-		c.warn(program.Position, FaultOfSafety, "write it in global_defs",
+		c.warn(program.Position, kind, "write it in global_defs",
 			"programs are run (%s and perhaps others) without enable_script_security", program.Path)
 	}
 }
