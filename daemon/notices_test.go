@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,4 +130,57 @@ func TestActiveTellsOfALowerPriority(t *testing.T) {
 		synctest.Wait()
 		want(t, "nothing", w.take("n1 run"), nil)
 	})
+}
+
+// TestReloadTellsOfWhatIsGone, and of nothing that stays.
+func TestReloadTellsOfWhatIsGone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n := told(w, 1, configured(150, twoInstances))
+		if err := n.start(); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Second)
+		w.take("")
+		next := configured(150)
+		next.Instances[0].Notify = scriptsFor("VI")
+		if err := n.reload(next); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		want(t, "reload", w.take("n1 run"), []string{
+			"5.000 n1 run deleted VJ",
+			"5.000 n1 run any VJ INSTANCE VJ DELETED 150",
+		})
+	})
+}
+
+// TestFIFOStaysOverAReload, also when its script changes, and goes with its
+// keyword.
+func TestFIFOStaysOverAReload(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	n := newNotices(slog.New(slog.DiscardHandler))
+	n.run = func(ctx context.Context, _ notify.Command) (bool, string) {
+		<-ctx.Done()
+		return false, "ended"
+	}
+	c := &config.Config{Global: config.Global{FIFO: config.NotifyFIFO{Path: path}}}
+	n.adopt(c)
+	first := n.fifos[0]
+	n.adopt(&config.Config{Global: c.Global})
+	if n.fifos[0] != first {
+		t.Error("it was opened anew")
+	}
+	withScript := c.Global
+	withScript.FIFO.Script = &config.Command{Words: []string{"/bin/reader"}, User: "root"}
+	n.adopt(&config.Config{Global: withScript})
+	if n.fifos[0] == first {
+		t.Error("it has no script")
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	n.close()
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
+	}
 }
