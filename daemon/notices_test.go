@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,21 +116,35 @@ func TestGroupIsToldBehindItsMembers(t *testing.T) {
 	})
 }
 
-// TestActiveTellsOfALowerPriority, and not of one that it discards.
+// TestActiveTellsOfALowerPriority, and not of one that it discards, nor of the
+// end of another Active, nor of what made it Active.
 func TestActiveTellsOfALowerPriority(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		l := told(w, 1, configured(150)).loop
+		l := told(w, 1, configured(255)).loop
 		i := l.instances[0]
+		i.listener.source = netip.MustParseAddr("10.0.0.1")
+		router, err := i.build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.use(router)
+		router.Step(time.Now(), vrrp.Startup{})
 		for _, test := range []struct {
 			was       vrrp.State
 			priority  uint8
 			discarded bool
-		}{{vrrp.Backup, 100, false}, {vrrp.Active, 0, false}, {vrrp.Active, 100, true}} {
+			told      []string
+		}{
+			{vrrp.Active, 100, false, []string{"0.000 n1 run lower VI"}},
+			{vrrp.Active, 100, true, nil},
+			{vrrp.Active, 0, false, nil},
+			{vrrp.Backup, 100, false, nil},
+		} {
 			l.heard.Priority, l.isDiscarded = test.priority, test.discarded
 			l.tellOfLower(i, test.was)
+			synctest.Wait()
+			want(t, fmt.Sprintf("%+v", test), w.take("n1 run"), test.told)
 		}
-		synctest.Wait()
-		want(t, "nothing", w.take("n1 run"), nil)
 	})
 }
 
@@ -157,6 +173,10 @@ func TestReloadTellsOfWhatIsGone(t *testing.T) {
 // TestFIFOStaysOverAReload, also when its script changes, and goes with its
 // keyword.
 func TestFIFOStaysOverAReload(t *testing.T) {
+	synctest.Test(t, fifoStaysOverAReload)
+}
+
+func fifoStaysOverAReload(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	n := newNotices(slog.New(slog.DiscardHandler))
 	n.run = func(ctx context.Context, _ notify.Command) (bool, string) {
@@ -176,6 +196,7 @@ func TestFIFOStaysOverAReload(t *testing.T) {
 	if n.fifos[0] == first {
 		t.Error("it has no script")
 	}
+	synctest.Wait() // the former one has ended
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
