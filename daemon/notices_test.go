@@ -18,14 +18,14 @@ import (
 )
 
 // told gives a loop scripts that only record what they are run with.
-func told(w *world, number int, c *config.Config) *node {
+func told(w *world, c *config.Config) *node {
 	for i := range c.Instances {
 		c.Instances[i].Notify = scriptsFor(c.Instances[i].Name)
 	}
 	for g := range c.Groups {
 		c.Groups[g].Notify = scriptsFor(c.Groups[g].Name)
 	}
-	n := w.prepare(number, c)
+	n := w.prepare(1, c)
 	n.loop.notices = newNotices(n.loop.logger)
 	n.loop.notices.run = func(_ context.Context, c notify.Command) (bool, string) {
 		n.record("%s run %s", n.name, strings.Join(c.Words, " "))
@@ -50,7 +50,7 @@ func scriptsFor(name string) config.Notifies {
 // the event first, then the one of all events with four more arguments.
 func TestScriptsAreRunAsByKeepalived(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		n := told(w, 1, configured(150))
+		n := told(w, configured(150))
 		if err := n.start(); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestGroupIsToldBehindItsMembers(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		c := configured(150, twoInstances)
 		c.Groups = []config.SyncGroup{{Name: "G", Members: []string{"VI", "VJ"}}}
-		n := told(w, 1, c)
+		n := told(w, c)
 		path := filepath.Join(t.TempDir(), "fifo")
 		pipe, err := notify.OpenFIFO(path, nil)
 		if err != nil {
@@ -120,7 +120,7 @@ func TestGroupIsToldBehindItsMembers(t *testing.T) {
 // end of another Active, nor of what made it Active.
 func TestActiveTellsOfALowerPriority(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		l := told(w, 1, configured(255)).loop
+		l := told(w, configured(255)).loop
 		i := l.instances[0]
 		i.listener.source = netip.MustParseAddr("10.0.0.1")
 		router, err := i.build()
@@ -151,7 +151,7 @@ func TestActiveTellsOfALowerPriority(t *testing.T) {
 // TestReloadTellsOfWhatIsGone, and of nothing that stays.
 func TestReloadTellsOfWhatIsGone(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		n := told(w, 1, configured(150, twoInstances))
+		n := told(w, configured(150, twoInstances))
 		if err := n.start(); err != nil {
 			t.Fatal(err)
 		}
