@@ -1,7 +1,6 @@
 package vrrp
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -121,7 +120,11 @@ func (r *VirtualRouter) Step(now time.Time, event Event) []Action {
 		r.resign(now, e.Reason, "")
 	case TakeOver:
 		if r.state == Backup {
-			r.takeOver(now, cmp.Or(e.Reason, "told to take over"))
+			reason := e.Reason
+			if reason == "" {
+				reason = "told to take over"
+			}
+			r.takeOver(now, reason)
 		}
 	case Reconfigured:
 		r.reconfigure(now, e.Parameters)
